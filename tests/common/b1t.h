@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * b1t: what the tests of the kernel interface share
+ *
+ * Raw ioctls, so that the library cannot hide anything, and one-line helpers for what most tests
+ * need. All raw calls return 0 or a negative errno value. The helpers whose name ends in _ok abort
+ * the test when the call fails.
+ */
+#ifndef B1T_H
+#define B1T_H
+
+#include <check.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/bus1.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#define B1T_N(_array) (sizeof(_array) / sizeof((_array)[0]))
+
+/* A received message with room for what tests need; data and transfers have canaries behind. */
+#define B1T_MAX_DATA 256
+#define B1T_MAX_TRANSFERS 16
+#define B1T_CANARY 0xc5
+
+struct b1t_received {
+	struct bus1_metadata metadata;
+	struct bus1_message message;
+	uint8_t data[B1T_MAX_DATA + 16];
+	struct bus1_transfer transfers[B1T_MAX_TRANSFERS + 2];
+};
+
+static inline int b1t_ioctl(int fd, unsigned long cmd, void *arg)
+{
+	return ioctl(fd, cmd, arg) < 0 ? -errno : 0;
+}
+
+/* A new peer. */
+static inline int b1t_peer(void)
+{
+	int fd = open("/dev/bus1", O_RDWR | O_CLOEXEC);
+
+	ck_assert_msg(fd >= 0, "open /dev/bus1: %s", strerror(errno));
+	return fd;
+}
+
+static inline int b1t_transfer(int from, int to, size_t n, struct bus1_transfer *src,
+			       struct bus1_transfer *dst)
+{
+	struct bus1_cmd_transfer cmd = {
+		.to = to < 0 ? BUS1_INVALID : (uint64_t)to,
+		.n_transfers = n,
+		.ptr_src = BUS1_FROM_PTR(src),
+		.ptr_dst = BUS1_FROM_PTR(dst),
+	};
+
+	return b1t_ioctl(from, BUS1_CMD_TRANSFER, &cmd);
+}
+
+/* Creates a node in @from and a handle to it in @to (-1: in @from as well). */
+static inline void b1t_node_ok(int from, int to, uint64_t *nodep, uint64_t *handlep)
+{
+	struct bus1_transfer src = { .flags = BUS1_TRANSFER_FLAG_CREATE, .id = BUS1_INVALID };
+	struct bus1_transfer dst = { .flags = ~0ULL, .id = 0 };
+
+	ck_assert_int_eq(b1t_transfer(from, to, 1, &src, &dst), 0);
+	ck_assert_uint_eq(src.flags, 0);
+	ck_assert_uint_eq(dst.flags, 0);
+	ck_assert(src.id & BUS1_MANAGED);
+	ck_assert(dst.id & BUS1_MANAGED);
+	ck_assert(src.id != BUS1_INVALID && dst.id != BUS1_INVALID);
+	if (nodep)
+		*nodep = src.id;
+	*handlep = dst.id;
+}
+
+/* Copies @handle of @from into @to (-1: into @from), returns the ID of the copy. */
+static inline uint64_t b1t_copy_ok(int from, int to, uint64_t handle)
+{
+	struct bus1_transfer src = { .id = handle }, dst = { .flags = ~0ULL };
+
+	ck_assert_int_eq(b1t_transfer(from, to, 1, &src, &dst), 0);
+	ck_assert_uint_eq(dst.flags, 0);
+	return dst.id;
+}
+
+static inline int b1t_release(int fd, size_t n, const uint64_t *ids)
+{
+	struct bus1_cmd_release cmd = { .n_ids = n, .ptr_ids = BUS1_FROM_PTR(ids) };
+
+	return b1t_ioctl(fd, BUS1_CMD_RELEASE, &cmd);
+}
+
+static inline int b1t_release1(int fd, uint64_t id)
+{
+	return b1t_release(fd, 1, &id);
+}
+
+/* Sends @n_data bytes and copies of the handles @handles to all of @dests. */
+static inline int b1t_send(int fd, size_t n_dests, const uint64_t *dests, const void *data,
+			   size_t n_data, const uint64_t *handles, size_t n_handles)
+{
+	struct bus1_transfer transfers[B1T_MAX_TRANSFERS];
+	struct iovec vec = { .iov_base = (void *)data, .iov_len = n_data };
+	struct bus1_message message = {
+		.type = BUS1_MESSAGE_TYPE_USER,
+		.n_transfers = n_handles,
+		.ptr_transfers = BUS1_FROM_PTR(transfers),
+		.n_data = n_data,
+		.n_data_vecs = 1,
+		.ptr_data_vecs = BUS1_FROM_PTR(&vec),
+	};
+	struct bus1_cmd_send cmd = {
+		.n_destinations = n_dests,
+		.ptr_destinations = BUS1_FROM_PTR(dests),
+		.ptr_message = BUS1_FROM_PTR(&message),
+	};
+	size_t i;
+
+	ck_assert_uint_le(n_handles, B1T_MAX_TRANSFERS);
+	for (i = 0; i < n_handles; i++)
+		transfers[i] = (struct bus1_transfer){ .id = handles[i] };
+	return b1t_ioctl(fd, BUS1_CMD_SEND, &cmd);
+}
+
+/* Sends the string @text (without its NUL) to one destination. */
+static inline int b1t_send_text(int fd, uint64_t dest, const char *text)
+{
+	return b1t_send(fd, 1, &dest, text, strlen(text), NULL, 0);
+}
+
+/* Receives into @r with all the room it has; checks that no canary was touched. */
+static inline int b1t_recv(int fd, struct b1t_received *r)
+{
+	struct iovec vec = { .iov_base = r->data, .iov_len = B1T_MAX_DATA };
+	struct bus1_cmd_recv cmd = {
+		.ptr_metadata = BUS1_FROM_PTR(&r->metadata),
+		.ptr_message = BUS1_FROM_PTR(&r->message),
+	};
+	const uint8_t *bytes = (const uint8_t *)r->transfers;
+	size_t i, used_data, used_transfers;
+	int ret;
+
+	memset(r, B1T_CANARY, sizeof(*r));
+	r->message = (struct bus1_message){
+		.type = BUS1_INVALID,
+		.n_transfers = B1T_MAX_TRANSFERS,
+		.ptr_transfers = BUS1_FROM_PTR(r->transfers),
+		.n_data = B1T_MAX_DATA,
+		.n_data_vecs = 1,
+		.ptr_data_vecs = BUS1_FROM_PTR(&vec),
+	};
+	ret = b1t_ioctl(fd, BUS1_CMD_RECV, &cmd);
+	used_data = ret ? 0 : r->message.n_data;
+	used_transfers = ret ? 0 : r->message.n_transfers;
+	ck_assert_uint_le(used_data, B1T_MAX_DATA);
+	ck_assert_uint_le(used_transfers, B1T_MAX_TRANSFERS);
+	for (i = used_data; i < sizeof(r->data); i++)
+		ck_assert_msg(r->data[i] == B1T_CANARY, "data written at %zu", i);
+	for (i = used_transfers * sizeof(r->transfers[0]); i < sizeof(r->transfers); i++)
+		ck_assert_msg(bytes[i] == B1T_CANARY, "transfers written at byte %zu", i);
+	if (!ret) {
+		ck_assert_uint_eq(r->metadata.flags, 0);
+		ck_assert_uint_eq(r->message.flags, 0);
+		for (i = 0; i < used_transfers; i++) {
+			ck_assert_uint_eq(r->transfers[i].flags, 0);
+			ck_assert(r->transfers[i].id & BUS1_MANAGED);
+		}
+	}
+	return ret;
+}
+
+static inline bool b1t_readable(int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN | POLLOUT };
+
+	ck_assert_int_eq(poll(&p, 1, 0), 1);
+	ck_assert(p.revents & POLLOUT);
+	ck_assert(!(p.revents & (POLLHUP | POLLERR | POLLNVAL)));
+	return p.revents & POLLIN;
+}
+
+/* The queue is empty, says recv, and poll agrees. */
+static inline void b1t_expect_empty(int fd)
+{
+	struct b1t_received r;
+
+	ck_assert(!b1t_readable(fd));
+	ck_assert_int_eq(b1t_recv(fd, &r), -EAGAIN);
+}
+
+/* The next thing in the queue is this; poll announces it. */
+static inline void b1t_expect_text(int fd, uint64_t node, const char *text)
+{
+	struct b1t_received r;
+
+	ck_assert(b1t_readable(fd));
+	ck_assert_int_eq(b1t_recv(fd, &r), 0);
+	ck_assert_uint_eq(r.message.type, BUS1_MESSAGE_TYPE_USER);
+	ck_assert_uint_eq(r.metadata.id, node);
+	ck_assert_uint_eq(r.message.n_transfers, 0);
+	ck_assert_uint_eq(r.message.n_data, strlen(text));
+	ck_assert_mem_eq(r.data, text, strlen(text));
+}
+
+/* As b1t_expect_text(), for a message with handles; returns their IDs. */
+static inline void b1t_expect_handles(int fd, uint64_t node, const char *text, size_t n,
+				      uint64_t *handles)
+{
+	struct b1t_received r;
+	size_t i;
+
+	ck_assert(b1t_readable(fd));
+	ck_assert_int_eq(b1t_recv(fd, &r), 0);
+	ck_assert_uint_eq(r.message.type, BUS1_MESSAGE_TYPE_USER);
+	ck_assert_uint_eq(r.metadata.id, node);
+	ck_assert_uint_eq(r.message.n_data, strlen(text));
+	ck_assert_mem_eq(r.data, text, strlen(text));
+	ck_assert_uint_eq(r.message.n_transfers, n);
+	for (i = 0; i < n; i++)
+		handles[i] = r.transfers[i].id;
+}
+
+/* @type is one of the two notifications, @id the node or handle it is about. */
+static inline void b1t_expect_note(int fd, uint64_t type, uint64_t id)
+{
+	struct b1t_received r;
+
+	ck_assert(b1t_readable(fd));
+	ck_assert_int_eq(b1t_recv(fd, &r), 0);
+	ck_assert_uint_eq(r.message.type, type);
+	ck_assert_uint_eq(r.metadata.id, id);
+	ck_assert_uint_eq(r.metadata.account, BUS1_INVALID);
+	ck_assert_uint_eq(r.message.n_transfers, 0);
+	ck_assert_uint_eq(r.message.n_data, 0);
+}
+
+static inline void b1t_expect_node_release(int fd, uint64_t handle)
+{
+	b1t_expect_note(fd, BUS1_MESSAGE_TYPE_NODE_RELEASE, handle);
+}
+
+static inline void b1t_expect_handle_release(int fd, uint64_t node)
+{
+	b1t_expect_note(fd, BUS1_MESSAGE_TYPE_HANDLE_RELEASE, node);
+}
+
+#endif /* B1T_H */
