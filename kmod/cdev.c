@@ -1,0 +1,585 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <linux/compat.h>
+#include <linux/cred.h>
+#include <linux/fs.h>
+#include <linux/miscdevice.h>
+#include <linux/mm.h>
+#include <linux/module.h>
+#include <linux/poll.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+#include <linux/uio.h>
+#include <linux/user_namespace.h>
+#include <linux/bus1.h>
+
+#include "cdev.h"
+#include "compat.h"
+#include "message.h"
+#include "peer.h"
+#include "send.h"
+#include "transfer.h"
+
+/* most elements of any array but iovecs */
+#define B1_CDEV_N_MAX 65536
+/* arrays up to this many elements are kept on the stack */
+#define B1_CDEV_N_STACK 8
+
+static const struct file_operations b1_cdev_fops;
+
+/*
+ * Copies an array of @n elements in, to @stack if it fits there. A count of 0 never looks at the
+ * pointer. The result is freed with b1_cdev_free_array().
+ */
+static void *b1_cdev_copy_array(u64 ptr, size_t n, size_t size, void *stack)
+{
+	void *array = stack;
+
+	if (n > B1_CDEV_N_STACK) {
+		array = kvmalloc_array(n, size, GFP_KERNEL_ACCOUNT);
+		if (!array)
+			return ERR_PTR(-ENOMEM);
+	}
+	if (n && copy_from_user(array, u64_to_user_ptr(ptr), n * size)) {
+		if (array != stack)
+			kvfree(array);
+		return ERR_PTR(-EFAULT);
+	}
+	return array;
+}
+
+static void b1_cdev_free_array(void *array, void *stack)
+{
+	if (array != stack)
+		kvfree(array);
+}
+
+static int b1_cdev_import_iovecs(int direction, const struct bus1_message *message,
+				 struct iovec **vecs, struct iov_iter *iter)
+{
+	ssize_t ret;
+
+	ret = import_iovec(direction, u64_to_user_ptr(message->ptr_data_vecs),
+			   message->n_data_vecs, UIO_FASTIOV, vecs, iter);
+	return ret < 0 ? ret : 0;
+}
+
+/* BUS1_CMD_TRANSFER */
+
+static int b1_cdev_check_sources(const struct bus1_transfer *sources, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		if (sources[i].flags & ~BUS1_TRANSFER_FLAG_CREATE)
+			return -EINVAL;
+		if (sources[i].flags && sources[i].id != BUS1_INVALID)
+			return -EINVAL;
+	}
+	return 0;
+}
+
+/* Sources are written back only where a node was created: the others may be constants. */
+static int b1_cdev_write_slots(const struct bus1_cmd_transfer *cmd,
+			       const struct b1_transfer_slot *slots)
+{
+	struct bus1_transfer __user *src = u64_to_user_ptr(cmd->ptr_src);
+	struct bus1_transfer __user *dst = u64_to_user_ptr(cmd->ptr_dst);
+	struct bus1_transfer transfer = {};
+	size_t i;
+
+	for (i = 0; i < cmd->n_transfers; i++) {
+		if (slots[i].node) {
+			transfer.id = slots[i].node->obj.id;
+			if (copy_to_user(&src[i], &transfer, sizeof(transfer)))
+				return -EFAULT;
+		}
+		transfer.id = slots[i].handle->obj.id;
+		if (copy_to_user(&dst[i], &transfer, sizeof(transfer)))
+			return -EFAULT;
+	}
+	return 0;
+}
+
+static int b1_cdev_transfer_locked(struct b1_peer *from, struct b1_peer *to,
+				   const struct bus1_cmd_transfer *cmd,
+				   const struct bus1_transfer *sources,
+				   struct b1_transfer_slot *slots)
+{
+	int ret;
+
+	ret = b1_transfer_prepare(from, to, sources, slots, cmd->n_transfers);
+	if (ret)
+		return ret;
+	ret = b1_cdev_write_slots(cmd, slots);
+	if (ret)
+		b1_transfer_abort(slots, cmd->n_transfers);
+	else
+		b1_transfer_commit(to, slots, cmd->n_transfers);
+	return ret;
+}
+
+static int b1_cdev_transfer_arrays(struct b1_peer *from, struct b1_peer *to,
+				   const struct bus1_cmd_transfer *cmd)
+{
+	struct b1_transfer_slot stack_slots[B1_CDEV_N_STACK] = {}, *slots = stack_slots;
+	struct bus1_transfer stack_sources[B1_CDEV_N_STACK], *sources;
+	int ret;
+
+	if (cmd->n_transfers > B1_CDEV_N_MAX)
+		return -E2BIG;
+	sources = b1_cdev_copy_array(cmd->ptr_src, cmd->n_transfers, sizeof(*sources),
+				     stack_sources);
+	if (IS_ERR(sources))
+		return PTR_ERR(sources);
+	ret = b1_cdev_check_sources(sources, cmd->n_transfers);
+	if (ret)
+		goto free_sources;
+	if (cmd->n_transfers > B1_CDEV_N_STACK) {
+		slots = kvcalloc(cmd->n_transfers, sizeof(*slots), GFP_KERNEL_ACCOUNT);
+		if (!slots) {
+			ret = -ENOMEM;
+			goto free_sources;
+		}
+	}
+	ret = mutex_lock_killable(&from->lock);
+	if (!ret) {
+		ret = b1_cdev_transfer_locked(from, to, cmd, sources, slots);
+		mutex_unlock(&from->lock);
+	}
+	b1_cdev_free_array(slots, stack_slots);
+free_sources:
+	b1_cdev_free_array(sources, stack_sources);
+	return ret;
+}
+
+static int b1_cdev_transfer(struct b1_peer *peer, void __user *arg)
+{
+	struct bus1_cmd_transfer cmd;
+	struct fd to;
+	int ret;
+
+	if (copy_from_user(&cmd, arg, sizeof(cmd)))
+		return -EFAULT;
+	if (cmd.flags)
+		return -EINVAL;
+	if (cmd.to == BUS1_INVALID)
+		return b1_cdev_transfer_arrays(peer, peer, &cmd);
+	if (cmd.to > INT_MAX)
+		return -EBADF;
+
+	to = fdget(cmd.to);
+	if (!fd_file(to))
+		return -EBADF;
+	if (fd_file(to)->f_op != &b1_cdev_fops)
+		ret = -EOPNOTSUPP;
+	else
+		ret = b1_cdev_transfer_arrays(peer, fd_file(to)->private_data, &cmd);
+	fdput(to);
+	return ret;
+}
+
+/* BUS1_CMD_RELEASE */
+
+/*
+ * Collects all objects, a few IDs at a time because a release allocates nothing. After an ID that
+ * is wrong the rest of the array must still be readable.
+ */
+static int b1_cdev_collect(struct b1_peer *peer, const struct bus1_cmd_release *cmd,
+			   struct list_head *objects)
+{
+	u64 __user *user_ids = u64_to_user_ptr(cmd->ptr_ids);
+	u64 ids[4 * B1_CDEV_N_STACK];
+	size_t i, n, done;
+	int ret = 0;
+
+	for (done = 0; done < cmd->n_ids; done += n) {
+		n = min_t(size_t, cmd->n_ids - done, ARRAY_SIZE(ids));
+		if (copy_from_user(ids, user_ids + done, n * sizeof(*ids)))
+			return -EFAULT;
+		for (i = 0; !ret && i < n; i++)
+			ret = b1_peer_collect(peer, ids[i], objects);
+		cond_resched();
+	}
+	return ret;
+}
+
+static int b1_cdev_release_ids(struct b1_peer *peer, void __user *arg)
+{
+	struct bus1_cmd_release cmd;
+	LIST_HEAD(objects);
+	int ret;
+
+	if (copy_from_user(&cmd, arg, sizeof(cmd)))
+		return -EFAULT;
+	if (cmd.flags)
+		return -EINVAL;
+	if (cmd.n_ids > B1_CDEV_N_MAX)
+		return -E2BIG;
+
+	ret = mutex_lock_killable(&peer->lock);
+	if (ret)
+		return ret;
+	ret = b1_cdev_collect(peer, &cmd, &objects);
+	if (ret)
+		b1_peer_uncollect(&objects);
+	else
+		b1_peer_release(peer, &objects);
+	mutex_unlock(&peer->lock);
+	return ret;
+}
+
+/* BUS1_CMD_SEND */
+
+static int b1_cdev_check_send(const struct bus1_cmd_send *cmd, const struct bus1_message *message)
+{
+	if (message->flags || message->type != BUS1_MESSAGE_TYPE_USER)
+		return -EINVAL;
+	if (cmd->n_destinations > B1_CDEV_N_MAX || message->n_transfers > B1_CDEV_N_MAX)
+		return -E2BIG;
+	if (message->n_data > MAX_RW_COUNT)
+		return -EMSGSIZE;
+	if (message->n_data_vecs > UIO_MAXIOV)
+		return -EINVAL;
+	return 0;
+}
+
+static int b1_cdev_send_locked(struct b1_send *send, const struct bus1_cmd_send *cmd,
+			       const struct bus1_message *message, const u64 *destinations,
+			       const struct bus1_transfer *transfers, struct iov_iter *payload)
+{
+	s32 __user *errors = u64_to_user_ptr(cmd->ptr_errors);
+	int ret;
+
+	ret = b1_send_prepare(send, destinations, cmd->n_destinations, transfers,
+			      message->n_transfers, message->n_data);
+	if (ret)
+		return ret;
+	if (send->data && message->n_data &&
+	    !copy_from_iter_full(send->data, message->n_data, payload))
+		return -EFAULT;
+	if (errors && clear_user(errors, cmd->n_destinations * sizeof(*errors)))
+		return -EFAULT;
+	b1_send_commit(send);
+	return 0;
+}
+
+static int b1_cdev_send_iter(struct b1_peer *peer, const struct bus1_cmd_send *cmd,
+			     const struct bus1_message *message, const u64 *destinations,
+			     const struct bus1_transfer *transfers, struct iov_iter *payload)
+{
+	struct b1_send send;
+	size_t i;
+	int ret;
+
+	if (iov_iter_count(payload) < message->n_data)
+		return -EMSGSIZE;
+	for (i = 0; i < message->n_transfers; i++) {
+		if (transfers[i].flags)
+			return -EINVAL;
+	}
+	ret = mutex_lock_killable(&peer->lock);
+	if (ret)
+		return ret;
+	b1_send_init(&send, peer);
+	ret = b1_cdev_send_locked(&send, cmd, message, destinations, transfers, payload);
+	b1_send_deinit(&send);
+	mutex_unlock(&peer->lock);
+	return ret;
+}
+
+static int b1_cdev_send_message(struct b1_peer *peer, const struct bus1_cmd_send *cmd,
+				const struct bus1_message *message)
+{
+	struct bus1_transfer stack_transfers[B1_CDEV_N_STACK], *transfers;
+	struct iovec stack_vecs[UIO_FASTIOV], *vecs = stack_vecs;
+	u64 stack_destinations[B1_CDEV_N_STACK], *destinations;
+	struct iov_iter payload;
+	int ret;
+
+	transfers = b1_cdev_copy_array(message->ptr_transfers, message->n_transfers,
+				       sizeof(*transfers), stack_transfers);
+	if (IS_ERR(transfers))
+		return PTR_ERR(transfers);
+	destinations = b1_cdev_copy_array(cmd->ptr_destinations, cmd->n_destinations,
+					  sizeof(*destinations), stack_destinations);
+	if (IS_ERR(destinations)) {
+		ret = PTR_ERR(destinations);
+		goto free_transfers;
+	}
+	ret = b1_cdev_import_iovecs(ITER_SOURCE, message, &vecs, &payload);
+	if (ret)
+		goto free_destinations;
+	ret = b1_cdev_send_iter(peer, cmd, message, destinations, transfers, &payload);
+	/* NULL if it was the array on the stack that was used */
+	kfree(vecs);
+free_destinations:
+	b1_cdev_free_array(destinations, stack_destinations);
+free_transfers:
+	b1_cdev_free_array(transfers, stack_transfers);
+	return ret;
+}
+
+static int b1_cdev_send(struct b1_peer *peer, void __user *arg)
+{
+	struct bus1_message message;
+	struct bus1_cmd_send cmd;
+	int ret;
+
+	if (copy_from_user(&cmd, arg, sizeof(cmd)))
+		return -EFAULT;
+	if (cmd.flags)
+		return -EINVAL;
+	if (copy_from_user(&message, u64_to_user_ptr(cmd.ptr_message), sizeof(message)))
+		return -EFAULT;
+	ret = b1_cdev_check_send(&cmd, &message);
+	if (ret)
+		return ret;
+	return b1_cdev_send_message(peer, &cmd, &message);
+}
+
+/* BUS1_CMD_RECV */
+
+/* What there is to receive, as the user sees it. */
+struct b1_cdev_incoming {
+	struct bus1_metadata metadata;
+	struct b1_queue_entry *entry;
+	struct b1_message *message;	/* NULL for a notification */
+	size_t n_transfers;
+	size_t n_data;
+};
+
+static void b1_cdev_describe(struct b1_cdev_incoming *in, struct b1_queue_entry *entry)
+{
+	struct b1_message *message;
+	uid_t uid;
+
+	*in = (struct b1_cdev_incoming){ .entry = entry };
+	if (entry->type != BUS1_MESSAGE_TYPE_USER) {
+		in->metadata.id = container_of(entry, struct b1_object, note)->id;
+		in->metadata.account = BUS1_INVALID;
+		return;
+	}
+	message = b1_message_from_entry(entry);
+	uid = from_kuid(current_user_ns(), message->account);
+	in->metadata.id = message->node->obj.id;
+	in->metadata.account = uid == (uid_t)-1 ? BUS1_INVALID : uid;
+	in->message = message;
+	in->n_transfers = message->n_handles;
+	in->n_data = message->n_data;
+}
+
+static int b1_cdev_write_size(struct bus1_message __user *user_message,
+			      const struct b1_cdev_incoming *in)
+{
+	if (put_user(in->n_transfers, &user_message->n_transfers) ||
+	    put_user(in->n_data, &user_message->n_data))
+		return -EFAULT;
+	return 0;
+}
+
+static int b1_cdev_write_handles(u64 ptr, const struct b1_message *message)
+{
+	struct bus1_transfer __user *user_transfers = u64_to_user_ptr(ptr);
+	struct bus1_transfer transfer = {};
+	size_t i;
+
+	for (i = 0; i < message->n_handles; i++) {
+		transfer.id = message->handles[i]->obj.id;
+		if (copy_to_user(&user_transfers[i], &transfer, sizeof(transfer)))
+			return -EFAULT;
+	}
+	return 0;
+}
+
+static int b1_cdev_write_incoming(const struct bus1_cmd_recv *cmd,
+				  const struct bus1_message *request,
+				  const struct b1_cdev_incoming *in, struct iov_iter *data)
+{
+	struct bus1_message __user *user_message = u64_to_user_ptr(cmd->ptr_message);
+	const struct b1_message *message = in->message;
+
+	if (message) {
+		if (b1_cdev_write_handles(request->ptr_transfers, message))
+			return -EFAULT;
+		if (message->n_data &&
+		    copy_to_iter(message->data, message->n_data, data) != message->n_data)
+			return -EFAULT;
+	}
+	if (copy_to_user(u64_to_user_ptr(cmd->ptr_metadata), &in->metadata, sizeof(in->metadata)))
+		return -EFAULT;
+	if (put_user(in->entry->type, &user_message->type))
+		return -EFAULT;
+	return b1_cdev_write_size(user_message, in);
+}
+
+static int b1_cdev_recv_note(struct b1_peer *peer, const struct bus1_cmd_recv *cmd,
+			     const struct bus1_message *request,
+			     const struct b1_cdev_incoming *in)
+{
+	int ret;
+
+	ret = b1_cdev_write_incoming(cmd, request, in, NULL);
+	if (ret)
+		return ret;
+	mutex_lock(&peer->queue.lock);
+	b1_queue_remove(&peer->queue, in->entry);
+	mutex_unlock(&peer->queue.lock);
+	b1_object_consume_note(container_of(in->entry, struct b1_object, note));
+	return 0;
+}
+
+static int b1_cdev_recv_message(const struct bus1_cmd_recv *cmd,
+				const struct bus1_message *request,
+				const struct b1_cdev_incoming *in, struct iov_iter *data)
+{
+	int ret;
+
+	ret = b1_message_prepare_install(in->message);
+	if (ret)
+		return ret;
+	ret = b1_cdev_write_incoming(cmd, request, in, data);
+	if (ret) {
+		b1_message_abort_install(in->message);
+		return ret;
+	}
+	b1_message_install(in->message);
+	b1_message_free(in->message);
+	return 0;
+}
+
+static int b1_cdev_recv_locked(struct b1_peer *peer, const struct bus1_cmd_recv *cmd,
+			       const struct bus1_message *request)
+{
+	struct iovec stack_vecs[UIO_FASTIOV], *vecs = stack_vecs;
+	struct b1_cdev_incoming in;
+	struct b1_queue_entry *entry;
+	struct iov_iter data;
+	int ret;
+
+	entry = b1_peer_peek(peer);
+	if (!entry)
+		return -EAGAIN;
+	ret = b1_cdev_import_iovecs(ITER_DEST, request, &vecs, &data);
+	if (ret)
+		return ret;
+	b1_cdev_describe(&in, entry);
+	if (in.n_transfers > request->n_transfers ||
+	    in.n_data > min_t(u64, request->n_data, iov_iter_count(&data)))
+		ret = b1_cdev_write_size(u64_to_user_ptr(cmd->ptr_message), &in) ?: -EMSGSIZE;
+	else if (in.message)
+		ret = b1_cdev_recv_message(cmd, request, &in, &data);
+	else
+		ret = b1_cdev_recv_note(peer, cmd, request, &in);
+	kfree(vecs);
+	return ret;
+}
+
+static int b1_cdev_recv(struct b1_peer *peer, void __user *arg)
+{
+	struct bus1_message request;
+	struct bus1_cmd_recv cmd;
+	int ret;
+
+	if (copy_from_user(&cmd, arg, sizeof(cmd)))
+		return -EFAULT;
+	if (cmd.flags)
+		return -EINVAL;
+	if (copy_from_user(&request, u64_to_user_ptr(cmd.ptr_message), sizeof(request)))
+		return -EFAULT;
+	if (request.flags || request.type != BUS1_INVALID || request.n_data_vecs > UIO_MAXIOV)
+		return -EINVAL;
+
+	ret = mutex_lock_killable(&peer->lock);
+	if (ret)
+		return ret;
+	ret = b1_cdev_recv_locked(peer, &cmd, &request);
+	mutex_unlock(&peer->lock);
+	return ret;
+}
+
+/* File operations */
+
+static long b1_cdev_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+{
+	void __user *user_arg = (void __user *)arg;
+	struct b1_peer *peer = file->private_data;
+
+	switch (cmd) {
+	case BUS1_CMD_TRANSFER:
+		return b1_cdev_transfer(peer, user_arg);
+	case BUS1_CMD_RELEASE:
+		return b1_cdev_release_ids(peer, user_arg);
+	case BUS1_CMD_SEND:
+		return b1_cdev_send(peer, user_arg);
+	case BUS1_CMD_RECV:
+		return b1_cdev_recv(peer, user_arg);
+	default:
+		return -ENOTTY;
+	}
+}
+
+static __poll_t b1_cdev_poll(struct file *file, struct poll_table_struct *wait)
+{
+	struct b1_peer *peer = file->private_data;
+	__poll_t mask = EPOLLOUT | EPOLLWRNORM;
+
+	/* first register, then look: see "Ordering" in the header */
+	poll_wait(file, &peer->wq, wait);
+	if (b1_peer_peek(peer))
+		mask |= EPOLLIN | EPOLLRDNORM;
+	return mask;
+}
+
+static int b1_cdev_open(struct inode *inode, struct file *file)
+{
+	struct b1_peer *peer;
+
+	peer = b1_peer_new(current_euid());
+	if (!peer)
+		return -ENOMEM;
+	file->private_data = peer;
+	return nonseekable_open(inode, file);
+}
+
+static int b1_cdev_release(struct inode *inode, struct file *file)
+{
+	struct b1_peer *peer = file->private_data;
+
+	b1_peer_close(peer);
+	b1_peer_unref(peer);
+	return 0;
+}
+
+static const struct file_operations b1_cdev_fops = {
+	.owner = THIS_MODULE,
+	.open = b1_cdev_open,
+	.release = b1_cdev_release,
+	.poll = b1_cdev_poll,
+	.unlocked_ioctl = b1_cdev_ioctl,
+	.compat_ioctl = compat_ptr_ioctl,
+};
+
+static struct miscdevice b1_cdev_misc = {
+	.minor = MISC_DYNAMIC_MINOR,
+	.name = "bus1",
+	.fops = &b1_cdev_fops,
+	.mode = 0666,
+};
+
+/**
+ * b1_cdev_init() - register /dev/bus1
+ *
+ * Return: 0, or a negative errno value.
+ */
+int b1_cdev_init(void)
+{
+	return misc_register(&b1_cdev_misc);
+}
+
+/**
+ * b1_cdev_exit() - unregister /dev/bus1
+ */
+void b1_cdev_exit(void)
+{
+	misc_deregister(&b1_cdev_misc);
+}

@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <linux/mm.h>
+#include <linux/overflow.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+
+#include "message.h"
+#include "peer.h"
+
+/*
+ * Sizes come from users: a failure is an error for the caller, not a reason to log or to kill
+ * another process for its memory.
+ */
+#define B1_MESSAGE_GFP (GFP_KERNEL_ACCOUNT | __GFP_NOWARN | __GFP_RETRY_MAYFAIL)
+
+/**
+ * b1_payload_new() - create room for bytes that messages share
+ * @n_data:	number of bytes, uninitialised; up to MAX_RW_COUNT
+ *
+ * Return: a payload with one reference, or NULL if there is no memory.
+ */
+struct b1_payload *b1_payload_new(size_t n_data)
+{
+	struct b1_payload *payload;
+
+	payload = kvmalloc(struct_size(payload, data, n_data), B1_MESSAGE_GFP);
+	if (payload)
+		refcount_set(&payload->refs, 1);
+	return payload;
+}
+
+/**
+ * b1_payload_unref() - drop a reference
+ * @payload:	payload or NULL
+ */
+void b1_payload_unref(struct b1_payload *payload)
+{
+	if (payload && refcount_dec_and_test(&payload->refs))
+		kvfree(payload);
+}
+
+/* Adds new handles to all of @nodes; on failure those made so far are left in the message. */
+static int b1_message_add_handles(struct b1_message *message, struct b1_node **nodes,
+				  size_t n_nodes)
+{
+	struct b1_handle *handle;
+	size_t i;
+
+	for (i = 0; i < n_nodes; i++) {
+		handle = b1_handle_new(nodes[i], message->node->obj.peer);
+		if (!handle)
+			return -ENOMEM;
+		message->handles[message->n_handles++] = handle;
+		if (need_resched()) {
+			if (fatal_signal_pending(current))
+				return -EINTR;
+			cond_resched();
+		}
+	}
+	return 0;
+}
+
+/**
+ * b1_message_new() - build a message
+ * @node:	destination; borrowed
+ * @account:	user the sender is accounted to
+ * @n_data:	number of bytes
+ * @payload:	the bytes, borrowed; or NULL to have them behind the message, uninitialised
+ * @nodes:	nodes to carry a handle to; borrowed
+ * @n_nodes:	number of @nodes
+ *
+ * Return: a message, or an error pointer: -ENOMEM, or -EINTR if the caller is being killed.
+ */
+struct b1_message *b1_message_new(struct b1_node *node, kuid_t account, size_t n_data,
+				  struct b1_payload *payload, struct b1_node **nodes,
+				  size_t n_nodes)
+{
+	struct b1_message *message;
+	int ret;
+
+	/* with payloads and counts as bounded by cdev.c this cannot overflow */
+	message = kvmalloc(struct_size(message, handles, n_nodes) + (payload ? 0 : n_data),
+			   B1_MESSAGE_GFP);
+	if (!message)
+		return ERR_PTR(-ENOMEM);
+	b1_queue_entry_init(&message->entry, BUS1_MESSAGE_TYPE_USER, &node->messages);
+	b1_object_ref(&node->obj);
+	message->node = node;
+	message->account = account;
+	message->n_data = n_data;
+	message->payload = payload;
+	if (payload)
+		refcount_inc(&payload->refs);
+	message->data = payload ? payload->data : (u8 *)&message->handles[n_nodes];
+	message->n_handles = 0;
+
+	ret = b1_message_add_handles(message, nodes, n_nodes);
+	if (ret) {
+		b1_message_free(message);
+		return ERR_PTR(ret);
+	}
+	return message;
+}
+
+/**
+ * b1_message_free() - free a message
+ * @message:	message or NULL, in no queue; its handles are not linked, or gone
+ */
+void b1_message_free(struct b1_message *message)
+{
+	size_t i;
+
+	if (!message)
+		return;
+	for (i = 0; i < message->n_handles; i++)
+		b1_object_unref(&message->handles[i]->obj);
+	b1_payload_unref(message->payload);
+	b1_tx_unref(message->entry.tx);
+	b1_object_unref(&message->node->obj);
+	kvfree(message);
+}
+
+/**
+ * b1_message_link() - count the carried handles on their nodes
+ * @message:	built message, about to be pushed; what was built before cannot fail any more
+ *
+ * Before the push, because the receiver may be faster than the sender.
+ */
+void b1_message_link(struct b1_message *message)
+{
+	size_t i;
+
+	for (i = 0; i < message->n_handles; i++)
+		b1_handle_link(message->handles[i]);
+}
+
+/**
+ * b1_message_discard() - end a message that nobody receives
+ * @message:	linked message in no queue; consumed
+ * @tx:		transaction that notifications about the carried handles become part of, or NULL
+ */
+void b1_message_discard(struct b1_message *message, struct b1_tx *tx)
+{
+	size_t i;
+
+	for (i = 0; i < message->n_handles; i++) {
+		b1_handle_unlink(message->handles[i], tx);
+		cond_resched();
+	}
+	b1_message_free(message);
+}
+
+/**
+ * b1_message_discard_all() - end all messages that wait for a node
+ * @node:	released node, pinned
+ * @tx:		as in b1_message_discard()
+ */
+void b1_message_discard_all(struct b1_node *node, struct b1_tx *tx)
+{
+	struct b1_queue_entry *entry, *next;
+
+	entry = b1_queue_remove_group(&node->obj.peer->queue, &node->messages);
+	for (; entry; entry = next) {
+		next = entry->next;
+		b1_message_discard(b1_message_from_entry(entry), tx);
+	}
+}
+
+/**
+ * b1_message_prepare_install() - put the carried handles in the table of the receiver
+ * @message:	first message in the queue of the receiver, which is locked
+ *
+ * The handles have IDs afterwards, but are not live.
+ *
+ * Return: 0, or -ENOMEM; then nothing was done but for IDs that are used up.
+ */
+int b1_message_prepare_install(struct b1_message *message)
+{
+	struct b1_handle *handle;
+	size_t i;
+	int ret;
+
+	for (i = 0; i < message->n_handles; i++) {
+		handle = message->handles[i];
+		ret = b1_peer_insert(handle->obj.peer, &handle->obj);
+		if (ret) {
+			b1_message_abort_install(message);
+			return ret;
+		}
+		cond_resched();
+	}
+	return 0;
+}
+
+/**
+ * b1_message_abort_install() - undo b1_message_prepare_install()
+ * @message:	message that stays in the queue
+ */
+void b1_message_abort_install(struct b1_message *message)
+{
+	struct b1_handle *handle;
+	size_t i;
+
+	for (i = 0; i < message->n_handles; i++) {
+		handle = message->handles[i];
+		if (handle->obj.id)
+			b1_peer_erase(handle->obj.peer, &handle->obj);
+		handle->obj.id = 0;
+	}
+}
+
+/**
+ * b1_message_install() - receive a prepared message
+ * @message:	first message in the queue of the receiver, which is locked; out of the queue
+ *		afterwards, to be freed by the caller
+ *
+ * This is the commit of a receive: it cannot fail. Notifications that were held for the handles
+ * come next in the queue, in the order of the handles.
+ */
+void b1_message_install(struct b1_message *message)
+{
+	struct b1_peer *peer = message->node->obj.peer;
+	size_t i;
+
+	mutex_lock(&peer->queue.lock);
+	b1_queue_remove(&peer->queue, &message->entry);
+	/* each notification goes in front of those placed before */
+	for (i = message->n_handles; i > 0; i--)
+		b1_handle_install(message->handles[i - 1], true);
+	/* the references are with the table now */
+	message->n_handles = 0;
+	mutex_unlock(&peer->queue.lock);
+}

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Messages
+ *
+ * Purpose: payload and carried handles, from the sender to the queue to the receiver. Which
+ * messages make up a send is in send.h; user memory is copied in cdev.c.
+ *
+ * Objects: struct b1_message, one for each destination; all is constant once it is pushed, but for
+ * the handles, which get their IDs and go live at the receiver. struct b1_payload, bytes that the
+ * messages of a multicast share, or that are too many to sit behind the message.
+ *
+ * Lifetime: built by the sender, who may free it until it is pushed. Then it belongs to the queue;
+ * whoever removes it from there receives or discards it. A message pins the node it goes to and the
+ * handles it carries. Handles are unlinked in a message that is built, linked in one that is pushed
+ * (so they keep their nodes alive for the receiver), and live once it is received.
+ *
+ * Locking: the receiver is locked while a message is received. Discarding needs no lock.
+ *
+ * Context: may sleep.
+ *
+ * Ordering: none of its own.
+ */
+#ifndef B1_MESSAGE_H
+#define B1_MESSAGE_H
+
+#include <linux/refcount.h>
+#include <linux/types.h>
+#include <linux/uidgid.h>
+
+#include "node.h"
+#include "queue.h"
+
+struct b1_payload {
+	refcount_t refs;
+	u8 data[];
+};
+
+struct b1_message {
+	struct b1_queue_entry entry;
+	struct b1_node *node;		/* destination, counted */
+	kuid_t account;			/* of the sender */
+	size_t n_data;
+	const void *data;		/* in payload, or behind the handles */
+	struct b1_payload *payload;	/* counted, may be NULL */
+	size_t n_handles;
+	struct b1_handle *handles[];
+};
+
+static inline struct b1_message *b1_message_from_entry(struct b1_queue_entry *entry)
+{
+	return container_of(entry, struct b1_message, entry);
+}
+
+struct b1_payload *b1_payload_new(size_t n_data);
+void b1_payload_unref(struct b1_payload *payload);
+
+struct b1_message *b1_message_new(struct b1_node *node, kuid_t account, size_t n_data,
+				  struct b1_payload *payload, struct b1_node **nodes,
+				  size_t n_nodes);
+void b1_message_free(struct b1_message *message);
+void b1_message_link(struct b1_message *message);
+void b1_message_discard(struct b1_message *message, struct b1_tx *tx);
+void b1_message_discard_all(struct b1_node *node, struct b1_tx *tx);
+
+int b1_message_prepare_install(struct b1_message *message);
+void b1_message_abort_install(struct b1_message *message);
+void b1_message_install(struct b1_message *message);
+
+#endif /* B1_MESSAGE_H */

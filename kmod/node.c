@@ -1,0 +1,291 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <linux/sched.h>
+#include <linux/slab.h>
+
+#include "node.h"
+#include "peer.h"
+
+/* handles that a releasing node notifies before it lets go of its lock for a moment */
+#define B1_NODE_NOTIFY_BATCH 64
+
+static void b1_object_init(struct b1_object *obj, struct b1_peer *peer, unsigned int type,
+			   void (*free)(struct b1_tx *tx))
+{
+	b1_tx_init(&obj->tx, free);
+	obj->peer = b1_peer_ref(peer);
+	obj->id = 0;
+	obj->live = false;
+	INIT_LIST_HEAD(&obj->release_link);
+	b1_queue_entry_init(&obj->note, type, NULL);
+}
+
+/*
+ * Pushes the notification about an object, as part of @tx or as a transaction of its own. With @tx
+ * the peer is woken by b1_tx_wake(), without it by the caller.
+ */
+static void b1_object_notify_locked(struct b1_object *obj, struct b1_tx *tx)
+{
+	b1_object_ref(obj);
+	b1_tx_ref(tx);
+	if (!b1_queue_push(&obj->peer->queue, &obj->note, tx)) {
+		/* the peer is closed and needs no notification; both have other references */
+		b1_tx_unref(tx);
+		b1_object_unref(obj);
+		return;
+	}
+	if (tx) {
+		b1_object_ref(obj);
+		llist_add(&obj->tx_link, &tx->notes);
+	}
+}
+
+/**
+ * b1_object_publish() - let an object be found by its ID
+ * @obj:	object in the table of its peer, complete
+ *
+ * From here on a thread of the peer may release it: the caller needs a reference of its own, or
+ * the peer locked, to touch it again.
+ */
+void b1_object_publish(struct b1_object *obj)
+{
+	/* pairs with the load in b1_peer_find() */
+	smp_store_release(&obj->live, true);
+}
+
+/**
+ * b1_object_consume_note() - drop what a queue held for a notification
+ * @obj:	object whose note has just been removed from its queue
+ */
+void b1_object_consume_note(struct b1_object *obj)
+{
+	b1_tx_unref(obj->note.tx);
+	obj->note.tx = NULL;
+	b1_object_unref(obj);
+}
+
+/* Takes the notification about an object back, if it waits in the queue. */
+static void b1_object_cancel_note(struct b1_object *obj)
+{
+	if (b1_queue_cancel(&obj->peer->queue, &obj->note))
+		b1_object_consume_note(obj);
+}
+
+static void b1_node_free(struct b1_tx *tx)
+{
+	struct b1_node *node = container_of(tx, struct b1_node, obj.tx);
+
+	WARN_ON_ONCE(!list_empty(&node->handles));
+	WARN_ON_ONCE(!list_empty(&node->messages));
+	b1_peer_unref(node->obj.peer);
+	kfree(node);
+}
+
+/**
+ * b1_node_new() - create a node
+ * @owner:	peer that will own it; borrowed
+ *
+ * Return: a node with one reference, in no table, or NULL if there is no memory.
+ */
+struct b1_node *b1_node_new(struct b1_peer *owner)
+{
+	struct b1_node *node;
+
+	node = kmalloc(sizeof(*node), GFP_KERNEL_ACCOUNT);
+	if (!node)
+		return NULL;
+	b1_object_init(&node->obj, owner, BUS1_MESSAGE_TYPE_HANDLE_RELEASE, b1_node_free);
+	spin_lock_init(&node->lock);
+	node->released = false;
+	node->release_tx = NULL;
+	INIT_LIST_HEAD(&node->handles);
+	node->n_handles = 0;
+	INIT_LIST_HEAD(&node->messages);
+	return node;
+}
+
+/**
+ * b1_node_release_begin() - end a node: no message goes to it any more, no handle is counted
+ * @node:	live node whose owner is locked
+ * @tx:		transaction of the release
+ *
+ * Until b1_node_release_end() all notifications about this are part of @tx, also those for handles
+ * that are linked meanwhile. A HANDLE_RELEASE that waits in the queue of the owner vanishes.
+ */
+void b1_node_release_begin(struct b1_node *node, struct b1_tx *tx)
+{
+	bool notified;
+
+	spin_lock(&node->lock);
+	notified = !node->n_handles;
+	WRITE_ONCE(node->released, true);
+	node->release_tx = tx;
+	spin_unlock(&node->lock);
+
+	if (notified)
+		b1_object_cancel_note(&node->obj);
+}
+
+static void b1_handle_notify_locked(struct b1_handle *handle, struct b1_tx *tx)
+{
+	lockdep_assert_held(&handle->node->lock);
+
+	handle->notified = true;
+	b1_object_notify_locked(&handle->obj, tx);
+}
+
+/* Notifies some handles; true if there are more. */
+static bool b1_node_notify_some(struct b1_node *node)
+{
+	struct b1_handle *handle, *safe;
+	int n = 0;
+
+	spin_lock(&node->lock);
+	list_for_each_entry_safe(handle, safe, &node->handles, node_link) {
+		if (n++ == B1_NODE_NOTIFY_BATCH)
+			break;
+		list_del_init(&handle->node_link);
+		b1_handle_notify_locked(handle, node->release_tx);
+	}
+	spin_unlock(&node->lock);
+	return n > B1_NODE_NOTIFY_BATCH;
+}
+
+/**
+ * b1_node_release_notify() - push NODE_RELEASE for all handles
+ * @node:	node between begin and end of its release; handles released in the same call have
+ *		been unlinked
+ */
+void b1_node_release_notify(struct b1_node *node)
+{
+	while (b1_node_notify_some(node))
+		cond_resched();
+}
+
+/**
+ * b1_node_release_end() - the transaction that released a node is committed
+ * @node:	node
+ *
+ * After this nobody adds to the transaction on behalf of this node.
+ */
+void b1_node_release_end(struct b1_node *node)
+{
+	spin_lock(&node->lock);
+	node->release_tx = NULL;
+	spin_unlock(&node->lock);
+}
+
+static void b1_handle_free(struct b1_tx *tx)
+{
+	struct b1_handle *handle = container_of(tx, struct b1_handle, obj.tx);
+
+	WARN_ON_ONCE(!list_empty(&handle->node_link));
+	b1_object_unref(&handle->node->obj);
+	b1_peer_unref(handle->obj.peer);
+	kfree(handle);
+}
+
+/**
+ * b1_handle_new() - create a handle
+ * @node:	node it refers to; borrowed
+ * @holder:	peer that will hold it; borrowed
+ *
+ * Return: a handle with one reference, not linked, or NULL if there is no memory.
+ */
+struct b1_handle *b1_handle_new(struct b1_node *node, struct b1_peer *holder)
+{
+	struct b1_handle *handle;
+
+	handle = kmalloc(sizeof(*handle), GFP_KERNEL_ACCOUNT);
+	if (!handle)
+		return NULL;
+	b1_object_init(&handle->obj, holder, BUS1_MESSAGE_TYPE_NODE_RELEASE, b1_handle_free);
+	b1_object_ref(&node->obj);
+	handle->node = node;
+	INIT_LIST_HEAD(&handle->node_link);
+	handle->notified = false;
+	handle->held = false;
+	return handle;
+}
+
+/**
+ * b1_handle_link() - count a handle on its node
+ * @handle:	new handle, private to the caller, who keeps another handle of that node linked, or
+ *		owns the node and has not made it live yet
+ *
+ * Part of a commit: it cannot fail. If the node is released already, the handle is notified: as
+ * part of the transaction of the release while that is not committed, so that the holder is not
+ * told before the others; else by a notification that is held until the handle is live.
+ */
+void b1_handle_link(struct b1_handle *handle)
+{
+	struct b1_node *node = handle->node;
+
+	spin_lock(&node->lock);
+	if (!node->released) {
+		list_add_tail(&handle->node_link, &node->handles);
+		node->n_handles++;
+	} else if (node->release_tx) {
+		b1_handle_notify_locked(handle, node->release_tx);
+	} else {
+		handle->held = true;
+	}
+	spin_unlock(&node->lock);
+}
+
+/**
+ * b1_handle_unlink() - end a handle
+ * @handle:	handle that its holder releases, or that was in flight; may be not linked
+ * @tx:		transaction that a HANDLE_RELEASE becomes part of, NULL for one of its own
+ *
+ * A notification about @handle that waits in the queue of its holder vanishes. The reference of the
+ * table or message stays with the caller.
+ */
+void b1_handle_unlink(struct b1_handle *handle, struct b1_tx *tx)
+{
+	struct b1_node *node = handle->node;
+	bool notified, last = false;
+
+	spin_lock(&node->lock);
+	notified = handle->notified;
+	if (!list_empty(&handle->node_link)) {
+		list_del_init(&handle->node_link);
+		last = !--node->n_handles && !node->released;
+		if (last)
+			b1_object_notify_locked(&node->obj, tx);
+	}
+	spin_unlock(&node->lock);
+
+	if (last && !tx)
+		b1_peer_wake(node->obj.peer);
+	if (notified)
+		b1_object_cancel_note(&handle->obj);
+}
+
+/**
+ * b1_handle_install() - make a linked handle live
+ * @handle:	handle in the table of its holder, whose queue is locked; the reference of the caller
+ *		goes to the table
+ * @front:	where a notification that was held for it goes: true if it came in a message that
+ *		has just been received, for the notification is next then; false to queue it last
+ *
+ * Return: true if the holder must be woken because a notification was queued last.
+ */
+bool b1_handle_install(struct b1_handle *handle, bool front)
+{
+	struct b1_queue *queue = &handle->obj.peer->queue;
+	bool held = handle->held;
+
+	lockdep_assert_held(&queue->lock);
+
+	if (held) {
+		handle->held = false;
+		handle->notified = true;
+		b1_object_ref(&handle->obj);
+		if (front)
+			b1_queue_add_front(queue, &handle->obj.note);
+		else if (WARN_ON_ONCE(!b1_queue_push(queue, &handle->obj.note, NULL)))
+			b1_object_unref(&handle->obj);
+	}
+	b1_object_publish(&handle->obj);
+	return held && !front;
+}

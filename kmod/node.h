@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Nodes and handles
+ *
+ * Purpose: which handles refer to which node, and the two notifications. HANDLE_RELEASE tells the
+ * owner of a node that its last handle is gone, NODE_RELEASE tells the holder of a handle that its
+ * node is gone. The table in which a peer finds them by ID is in peer.h, releasing several at once
+ * is in peer.c, handles on their way inside a message are in message.h.
+ *
+ * Objects: struct b1_object is what nodes and handles have in common: an ID, the peer that owns the
+ * node or holds the handle, and the queue entry of the one notification about it, so that
+ * notifications need no memory. Constant once visible to others: peer, id, note.type, handle.node,
+ * node.id.
+ *
+ * Lifetime: created in a prepare step, freed when the last reference is dropped. References: the
+ * table of the peer or the message that carries the handle; the queue that holds the notification;
+ * the transaction that is to wake for it (b1_tx.notes); for a node, each handle and each message
+ * sent to it; whoever has the embedded transaction. An object pins the peer, a handle pins its
+ * node; a peer pins no objects, apart from its table while it is open.
+ *
+ *	handle:	new -> linked (counted on its node) -> live (in the table) -> unlinked
+ *	node:	new -> live -> released
+ *
+ * Locking:
+ *	b1_node.lock (spinlock, innermost but for wait queues, never two): released, release_tx,
+ *		handles, n_handles, and node_link and notified of each handle of the node. A
+ *		notification is pushed under it: after a look at notified, or at released, under
+ *		the lock nobody pushes behind one's back.
+ *	b1_queue.lock of the holder: held. Also orders live against the look at a notification.
+ *	b1_peer.lock of the peer: release_link.
+ *
+ * Context: may sleep, unless the name ends in _locked.
+ *
+ * Ordering: live is stored with release when everything else is set up, by b1_object_publish(),
+ * and loaded with acquire by b1_peer_find(). released is also read without the lock:
+ *	b1_node_release_begin() stores it, then b1_queue_fetch() takes the stack with xchg();
+ *	b1_send_commit() pushes with a full barrier, then loads it. Either the sender sees that the
+ *	node is gone and discards its message, or the releaser finds the message.
+ *
+ * A notification that is due while its handle is not live yet must wait for the message with that
+ * handle: it is taken off the queue and remembered in "held", and put behind the message when that
+ * is received (b1_handle_install()).
+ */
+#ifndef B1_NODE_H
+#define B1_NODE_H
+
+#include <linux/container_of.h>
+#include <linux/list.h>
+#include <linux/spinlock.h>
+#include <linux/types.h>
+#include <linux/bus1.h>
+
+#include "queue.h"
+#include "tx.h"
+
+struct b1_peer;
+
+struct b1_object {
+	struct b1_tx tx;		/* reference count; transaction if released first in a call */
+	struct b1_peer *peer;		/* counted */
+	u64 id;				/* 0 before it has one */
+	bool live;			/* in the table, and visible there */
+	struct list_head release_link;	/* objects of one release */
+	struct b1_queue_entry note;	/* its type also tells a node from a handle */
+	struct llist_node tx_link;	/* b1_tx.notes */
+};
+
+struct b1_node {
+	struct b1_object obj;
+	spinlock_t lock;
+	bool released;
+	struct b1_tx *release_tx;	/* set from released until that is committed, not counted */
+	struct list_head handles;	/* linked ones, oldest first */
+	u64 n_handles;
+	struct list_head messages;	/* group of the queue of the owner */
+};
+
+struct b1_handle {
+	struct b1_object obj;
+	struct b1_node *node;		/* counted */
+	struct list_head node_link;	/* b1_node.handles; empty: not counted */
+	bool notified;			/* note was pushed or placed */
+	bool held;			/* note waits for the handle to become live */
+};
+
+static inline bool b1_object_is_node(const struct b1_object *obj)
+{
+	return obj->note.type == BUS1_MESSAGE_TYPE_HANDLE_RELEASE;
+}
+
+static inline struct b1_object *b1_object_ref(struct b1_object *obj)
+{
+	b1_tx_ref(&obj->tx);
+	return obj;
+}
+
+static inline void b1_object_unref(struct b1_object *obj)
+{
+	if (obj)
+		b1_tx_unref(&obj->tx);
+}
+
+static inline struct b1_node *b1_node_from_object(struct b1_object *obj)
+{
+	return container_of(obj, struct b1_node, obj);
+}
+
+static inline struct b1_handle *b1_handle_from_object(struct b1_object *obj)
+{
+	return container_of(obj, struct b1_handle, obj);
+}
+
+/**
+ * b1_node_is_released() - whether messages to a node go nowhere
+ * @node:	node
+ *
+ * Return: true for ever from the release on; false may be outdated at once.
+ */
+static inline bool b1_node_is_released(const struct b1_node *node)
+{
+	/* lockless; see "Ordering" for those who need more than a hint */
+	return READ_ONCE(node->released);
+}
+
+void b1_object_publish(struct b1_object *obj);
+void b1_object_consume_note(struct b1_object *obj);
+
+struct b1_node *b1_node_new(struct b1_peer *owner);
+void b1_node_release_begin(struct b1_node *node, struct b1_tx *tx);
+void b1_node_release_notify(struct b1_node *node);
+void b1_node_release_end(struct b1_node *node);
+
+struct b1_handle *b1_handle_new(struct b1_node *node, struct b1_peer *holder);
+void b1_handle_link(struct b1_handle *handle);
+void b1_handle_unlink(struct b1_handle *handle, struct b1_tx *tx);
+bool b1_handle_install(struct b1_handle *handle, bool front);
+
+#endif /* B1_NODE_H */

@@ -1,0 +1,316 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <linux/sched.h>
+#include <linux/slab.h>
+
+#include "message.h"
+#include "node.h"
+#include "peer.h"
+
+static void b1_peer_free(struct b1_tx *tx)
+{
+	struct b1_peer *peer = container_of(tx, struct b1_peer, tx);
+
+	WARN_ON_ONCE(!xa_empty(&peer->objects));
+	b1_queue_deinit(&peer->queue);
+	mutex_destroy(&peer->lock);
+	kfree(peer);
+}
+
+/**
+ * b1_peer_new() - create a peer
+ * @account:	user it is accounted to
+ *
+ * Return: a peer with one reference, to be closed before that is dropped, or NULL if there is no
+ * memory.
+ */
+struct b1_peer *b1_peer_new(kuid_t account)
+{
+	struct b1_peer *peer;
+
+	peer = kmalloc(sizeof(*peer), GFP_KERNEL_ACCOUNT);
+	if (!peer)
+		return NULL;
+	b1_tx_init(&peer->tx, b1_peer_free);
+	peer->account = account;
+	init_waitqueue_head(&peer->wq);
+	b1_queue_init(&peer->queue);
+	mutex_init(&peer->lock);
+	xa_init_flags(&peer->objects, XA_FLAGS_ACCOUNT);
+	/* the first ID is 1; all are odd, see BUS1_MANAGED */
+	atomic64_set(&peer->last_id, -1);
+	return peer;
+}
+
+/* IDs are odd and dense, so half of one makes a dense index. */
+static unsigned long b1_peer_index(u64 id)
+{
+	return id >> 1;
+}
+
+/**
+ * b1_peer_insert() - give an object an ID and put it in the table
+ * @peer:	peer of the object; needs not be locked
+ * @obj:	object that is not live; nobody finds it before b1_object_publish()
+ *
+ * The table does not take a reference yet: the caller publishes the object and leaves its own to
+ * the table, or takes the object out with b1_peer_erase(). The ID is used up either way.
+ *
+ * Return: 0, or -ENOMEM.
+ */
+int b1_peer_insert(struct b1_peer *peer, struct b1_object *obj)
+{
+	int ret;
+
+	obj->id = atomic64_add_return(2, &peer->last_id);
+	ret = xa_insert(&peer->objects, b1_peer_index(obj->id), obj, GFP_KERNEL_ACCOUNT);
+	if (ret)
+		obj->id = 0;
+	return ret;
+}
+
+/**
+ * b1_peer_erase() - take an object out of the table
+ * @peer:	peer of the object; locked, if the object is live
+ * @obj:	object; not found any more when this returns
+ *
+ * Allocates nothing. The reference of the table goes to the caller.
+ */
+void b1_peer_erase(struct b1_peer *peer, struct b1_object *obj)
+{
+	xa_erase(&peer->objects, b1_peer_index(obj->id));
+}
+
+/* Finds a live object; borrowed until the peer is unlocked. */
+static struct b1_object *b1_peer_find(struct b1_peer *peer, u64 id)
+{
+	struct b1_object *obj;
+
+	lockdep_assert_held(&peer->lock);
+
+	if (!(id & BUS1_MANAGED))
+		return NULL;
+	/* only this peer, locked by us, takes live objects out */
+	obj = xa_load(&peer->objects, b1_peer_index(id));
+	/* pairs with the store in b1_object_publish() */
+	return obj && smp_load_acquire(&obj->live) ? obj : NULL;
+}
+
+/**
+ * b1_peer_find_handle() - look a handle up
+ * @peer:	peer, locked
+ * @id:		any number
+ *
+ * Return: the handle, borrowed until the peer is unlocked, or NULL if @id names none.
+ */
+struct b1_handle *b1_peer_find_handle(struct b1_peer *peer, u64 id)
+{
+	struct b1_object *obj = b1_peer_find(peer, id);
+
+	return obj && !b1_object_is_node(obj) ? b1_handle_from_object(obj) : NULL;
+}
+
+/**
+ * b1_peer_collect() - add an object to a list of those to be released
+ * @peer:	peer, locked until the list is released or given up
+ * @id:		any number
+ * @objects:	list; an object that is in it already is not added again
+ *
+ * Return: 0, or -EBADRQC if @id names nothing.
+ */
+int b1_peer_collect(struct b1_peer *peer, u64 id, struct list_head *objects)
+{
+	struct b1_object *obj = b1_peer_find(peer, id);
+
+	if (!obj)
+		return -EBADRQC;
+	if (list_empty(&obj->release_link))
+		list_add_tail(&obj->release_link, objects);
+	return 0;
+}
+
+/**
+ * b1_peer_uncollect() - give a list of objects up without releasing them
+ * @objects:	list made with b1_peer_collect(); the peer is still locked
+ */
+void b1_peer_uncollect(struct list_head *objects)
+{
+	struct b1_object *obj, *safe;
+
+	list_for_each_entry_safe(obj, safe, objects, release_link)
+		list_del_init(&obj->release_link);
+}
+
+/* Empties the sealed queue of a peer that is being closed. */
+static void b1_peer_drain(struct b1_peer *peer, struct b1_tx *tx)
+{
+	struct b1_queue_entry *entry;
+
+	while ((entry = b1_queue_remove_any(&peer->queue))) {
+		if (entry->type == BUS1_MESSAGE_TYPE_USER)
+			b1_message_discard(b1_message_from_entry(entry), tx);
+		else
+			b1_object_consume_note(container_of(entry, struct b1_object, note));
+		cond_resched();
+	}
+}
+
+/* No object of the list is found any more, and no node of it gets messages. */
+static void b1_peer_release_begin(struct b1_peer *peer, struct list_head *objects,
+				  struct b1_tx *tx)
+{
+	struct b1_object *obj;
+
+	list_for_each_entry(obj, objects, release_link) {
+		b1_peer_erase(peer, obj);
+		if (b1_object_is_node(obj))
+			b1_node_release_begin(b1_node_from_object(obj), tx);
+		cond_resched();
+	}
+}
+
+/*
+ * The handles go before the nodes are told of, because handles released together with their node
+ * get no NODE_RELEASE; and after all nodes are marked, because those get no HANDLE_RELEASE. The
+ * queue comes in between: handles in discarded messages are treated like released ones.
+ */
+static void b1_peer_release_push(struct b1_peer *peer, struct list_head *objects,
+				 struct b1_tx *tx, bool close)
+{
+	struct b1_object *obj;
+
+	list_for_each_entry(obj, objects, release_link) {
+		if (!b1_object_is_node(obj))
+			b1_handle_unlink(b1_handle_from_object(obj), tx);
+		else if (!close)
+			b1_message_discard_all(b1_node_from_object(obj), tx);
+		cond_resched();
+	}
+	if (close)
+		b1_peer_drain(peer, tx);
+	list_for_each_entry(obj, objects, release_link) {
+		if (b1_object_is_node(obj))
+			b1_node_release_notify(b1_node_from_object(obj));
+		cond_resched();
+	}
+}
+
+static void b1_peer_release_end(struct list_head *objects)
+{
+	struct b1_object *obj, *safe;
+
+	list_for_each_entry_safe(obj, safe, objects, release_link) {
+		list_del_init(&obj->release_link);
+		b1_object_unref(obj);
+		cond_resched();
+	}
+}
+
+/* Releases what is on the list, as transaction @tx. Allocates nothing and cannot fail. */
+static void b1_peer_release_as(struct b1_peer *peer, struct list_head *objects, struct b1_tx *tx,
+			       bool close)
+{
+	struct b1_object *obj;
+
+	lockdep_assert_held(&peer->lock);
+
+	b1_peer_release_begin(peer, objects, tx);
+	b1_peer_release_push(peer, objects, tx, close);
+	b1_tx_commit(tx);
+	list_for_each_entry(obj, objects, release_link) {
+		if (b1_object_is_node(obj))
+			b1_node_release_end(b1_node_from_object(obj));
+	}
+	b1_tx_wake(tx);
+	b1_peer_release_end(objects);
+}
+
+/**
+ * b1_peer_release() - release objects in one transaction
+ * @peer:	peer, locked
+ * @objects:	list made with b1_peer_collect(), empty afterwards
+ *
+ * Allocates nothing and cannot fail: the transaction is the one in the first object.
+ */
+void b1_peer_release(struct b1_peer *peer, struct list_head *objects)
+{
+	struct b1_object *first;
+
+	if (list_empty(objects))
+		return;
+	first = b1_object_ref(list_first_entry(objects, struct b1_object, release_link));
+	b1_peer_release_as(peer, objects, &first->tx, false);
+	b1_object_unref(first);
+}
+
+/**
+ * b1_peer_close() - release all that a peer has, for ever
+ * @peer:	peer whose file is gone; the reference stays with the caller
+ *
+ * One transaction. Messages and notifications that arrive from now on go nowhere, those in the
+ * queue are discarded. Allocates nothing and cannot fail.
+ */
+void b1_peer_close(struct b1_peer *peer)
+{
+	struct b1_object *obj;
+	unsigned long index;
+	LIST_HEAD(objects);
+
+	/* nobody contends for it: commands hold the file. It keeps the rules of the callees simple. */
+	mutex_lock(&peer->lock);
+	b1_queue_seal(&peer->queue);
+	xa_for_each(&peer->objects, index, obj) {
+		list_add_tail(&obj->release_link, &objects);
+		cond_resched();
+	}
+	b1_peer_release_as(peer, &objects, &peer->tx, true);
+	mutex_unlock(&peer->lock);
+}
+
+/*
+ * Whether an entry must not be received: a message to a node that was released before it arrived,
+ * or a notification for a handle whose message has not been received.
+ */
+static bool b1_peer_is_stale(struct b1_queue_entry *entry)
+{
+	struct b1_object *obj = container_of(entry, struct b1_object, note);
+
+	switch (entry->type) {
+	case BUS1_MESSAGE_TYPE_USER:
+		return b1_node_is_released(b1_message_from_entry(entry)->node);
+	case BUS1_MESSAGE_TYPE_NODE_RELEASE:
+		/* goes live under the lock of this queue, in b1_handle_install() */
+		return !obj->live;
+	default:
+		return false;
+	}
+}
+
+/**
+ * b1_peer_peek() - what the peer receives next
+ * @peer:	peer
+ *
+ * If the peer is locked, the entry stays what it is until that is unlocked, unless it is removed.
+ *
+ * Return: a message, or the note of an object of this peer; NULL if there is nothing.
+ */
+struct b1_queue_entry *b1_peer_peek(struct b1_peer *peer)
+{
+	struct b1_queue_entry *entry;
+	struct b1_object *obj;
+
+	mutex_lock(&peer->queue.lock);
+	while ((entry = b1_queue_peek(&peer->queue)) && b1_peer_is_stale(entry)) {
+		b1_queue_remove(&peer->queue, entry);
+		if (entry->type == BUS1_MESSAGE_TYPE_USER) {
+			mutex_unlock(&peer->queue.lock);
+			b1_message_discard(b1_message_from_entry(entry), NULL);
+			mutex_lock(&peer->queue.lock);
+		} else {
+			obj = container_of(entry, struct b1_object, note);
+			b1_handle_from_object(obj)->held = true;
+			b1_object_consume_note(obj);
+		}
+	}
+	mutex_unlock(&peer->queue.lock);
+	return entry;
+}

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Peers
+ *
+ * Purpose: what an open file of /dev/bus1 stands for: a table of nodes and handles by ID, a queue,
+ * and the account that pays. Releasing objects, one call's worth or all of them, is here because it
+ * is one transaction over the table and the queue. Decoding of commands is in cdev.c, sending in
+ * send.c, creating and copying handles in transfer.c.
+ *
+ * Objects: struct b1_peer. account is constant.
+ *
+ * Lifetime: created by open, closed by the last close of the file, freed when the last reference is
+ * dropped. Each object of the peer, in whatever table, queue or message, holds a reference, so that
+ * senders can push to the queue and wake without looking back; a closed peer that is still pinned
+ * holds no objects, no entries and nothing but its own memory.
+ *
+ * Locking:
+ *	b1_peer.lock (mutex, outermost, never two): serialises the commands of a peer. Objects leave
+ *		the table, and b1_object.release_link is used, only under it. May be held while the
+ *		user memory of the command is touched, because no command of another peer takes it.
+ *	b1_peer.objects has a lock of its own, because BUS1_CMD_TRANSFER of another peer inserts.
+ *
+ * Context: all may sleep, but for b1_peer_ref(), b1_peer_unref() and b1_peer_wake().
+ *
+ * Ordering: see tx.h for b1_peer_wake(), node.h for b1_peer_find().
+ */
+#ifndef B1_PEER_H
+#define B1_PEER_H
+
+#include <linux/atomic.h>
+#include <linux/cache.h>
+#include <linux/mutex.h>
+#include <linux/poll.h>
+#include <linux/uidgid.h>
+#include <linux/wait.h>
+#include <linux/xarray.h>
+
+#include "node.h"
+#include "queue.h"
+#include "tx.h"
+
+struct b1_peer {
+	struct b1_tx tx;		/* reference count, and the transaction of the close */
+	kuid_t account;
+	wait_queue_head_t wq;
+
+	/* senders use what is above and the stack of the queue; the rest is for the peer itself */
+	struct b1_queue queue ____cacheline_aligned_in_smp;
+
+	struct mutex lock ____cacheline_aligned_in_smp;
+	struct xarray objects;		/* struct b1_object by ID / 2 */
+	atomic64_t last_id;
+};
+
+static inline struct b1_peer *b1_peer_ref(struct b1_peer *peer)
+{
+	b1_tx_ref(&peer->tx);
+	return peer;
+}
+
+static inline void b1_peer_unref(struct b1_peer *peer)
+{
+	b1_tx_unref(&peer->tx);
+}
+
+/**
+ * b1_peer_wake() - wake whoever polls a peer
+ * @peer:	peer; something has been committed to its queue
+ */
+static inline void b1_peer_wake(struct b1_peer *peer)
+{
+	/* full barrier inside; pairs with the one in b1_cdev_poll() */
+	if (wq_has_sleeper(&peer->wq))
+		wake_up_interruptible_poll(&peer->wq, EPOLLIN | EPOLLRDNORM);
+}
+
+struct b1_peer *b1_peer_new(kuid_t account);
+void b1_peer_close(struct b1_peer *peer);
+
+int b1_peer_insert(struct b1_peer *peer, struct b1_object *obj);
+void b1_peer_erase(struct b1_peer *peer, struct b1_object *obj);
+struct b1_handle *b1_peer_find_handle(struct b1_peer *peer, u64 id);
+
+int b1_peer_collect(struct b1_peer *peer, u64 id, struct list_head *objects);
+void b1_peer_uncollect(struct list_head *objects);
+void b1_peer_release(struct b1_peer *peer, struct list_head *objects);
+
+struct b1_queue_entry *b1_peer_peek(struct b1_peer *peer);
+
+#endif /* B1_PEER_H */

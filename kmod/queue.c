@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <linux/atomic.h>
+#include <linux/bug.h>
+#include <linux/list.h>
+#include <linux/lockdep.h>
+#include <linux/mutex.h>
+#include <linux/sched.h>
+
+#include "queue.h"
+
+/* top of the stack of a queue that accepts nothing any more */
+#define B1_QUEUE_SEALED ((struct b1_queue_entry *)1UL)
+
+/**
+ * b1_queue_init() - set up an empty queue
+ * @queue:	queue
+ */
+void b1_queue_init(struct b1_queue *queue)
+{
+	queue->stack = NULL;
+	mutex_init(&queue->lock);
+	INIT_LIST_HEAD(&queue->ready);
+	INIT_LIST_HEAD(&queue->busy);
+}
+
+/**
+ * b1_queue_deinit() - end a queue
+ * @queue:	queue that nobody else can reach, sealed and empty, or never used
+ */
+void b1_queue_deinit(struct b1_queue *queue)
+{
+	WARN_ON_ONCE(queue->stack && queue->stack != B1_QUEUE_SEALED);
+	WARN_ON_ONCE(!list_empty(&queue->ready));
+	WARN_ON_ONCE(!list_empty(&queue->busy));
+	mutex_destroy(&queue->lock);
+}
+
+/**
+ * b1_queue_push() - add an entry
+ * @queue:	queue
+ * @entry:	entry that is in no queue
+ * @tx:		transaction of the entry, NULL if the entry is one by itself
+ *
+ * On success consumes the caller's reference to what @entry is part of, and one to @tx. The caller
+ * wakes the receiver after the commit. Takes no lock; a full memory barrier on success.
+ *
+ * Return: false if the queue is sealed, then nothing has happened.
+ */
+bool b1_queue_push(struct b1_queue *queue, struct b1_queue_entry *entry, struct b1_tx *tx)
+{
+	struct b1_queue_entry *top = READ_ONCE(queue->stack);
+
+	entry->tx = tx;
+	do {
+		if (top == B1_QUEUE_SEALED) {
+			entry->tx = NULL;
+			return false;
+		}
+		entry->next = top;
+		/* pairs with xchg() in b1_queue_fetch(), see "Ordering" in the header */
+	} while (!try_cmpxchg(&queue->stack, &top, entry));
+	return true;
+}
+
+/* Sorts what was on the stack, and what was busy before, into ready and busy. */
+static void b1_queue_sort(struct b1_queue *queue, struct b1_queue_entry *taken)
+{
+	struct b1_queue_entry *entry, *next;
+	LIST_HEAD(ready);
+	LIST_HEAD(busy);
+
+	lockdep_assert_held(&queue->lock);
+
+	/* newest to oldest: each goes in front of those seen before */
+	for (entry = taken; entry; entry = next) {
+		next = entry->next;
+		entry->next = NULL;
+		if (b1_tx_is_committed(entry->tx))
+			list_add(&entry->link, &ready);
+		else
+			list_add(&entry->link, &busy);
+		if (entry->group)
+			list_add(&entry->group_link, entry->group);
+		cond_resched();
+	}
+	/* all that was busy is older than all that was taken */
+	list_for_each_entry_safe_reverse(entry, next, &queue->busy, link) {
+		if (b1_tx_is_committed(entry->tx))
+			list_move(&entry->link, &ready);
+	}
+	list_splice_tail(&ready, &queue->ready);
+	list_splice_tail(&busy, &queue->busy);
+}
+
+/*
+ * Takes all that has been pushed so far, and only then looks at flags. What turns out committed
+ * goes behind what is ready already: were it a cause of something there, it would have been found
+ * committed together with that.
+ */
+static void b1_queue_fetch(struct b1_queue *queue)
+{
+	lockdep_assert_held(&queue->lock);
+
+	/* only changes from and to sealed under the lock */
+	if (READ_ONCE(queue->stack) == B1_QUEUE_SEALED)
+		return;
+	/* also the full barrier that b1_queue_push(), b1_tx_commit() and pollers rely on */
+	b1_queue_sort(queue, xchg(&queue->stack, NULL));
+}
+
+/**
+ * b1_queue_seal() - refuse all pushes from now on
+ * @queue:	queue
+ *
+ * What is in the queue stays there, for b1_queue_remove_any().
+ */
+void b1_queue_seal(struct b1_queue *queue)
+{
+	mutex_lock(&queue->lock);
+	b1_queue_sort(queue, xchg(&queue->stack, B1_QUEUE_SEALED));
+	mutex_unlock(&queue->lock);
+}
+
+/**
+ * b1_queue_peek() - the entry to be received next
+ * @queue:	queue, locked
+ *
+ * Return: the first committed entry, which stays first until it is removed; NULL if there is none.
+ */
+struct b1_queue_entry *b1_queue_peek(struct b1_queue *queue)
+{
+	lockdep_assert_held(&queue->lock);
+
+	if (list_empty(&queue->ready))
+		b1_queue_fetch(queue);
+	return list_first_entry_or_null(&queue->ready, struct b1_queue_entry, link);
+}
+
+/**
+ * b1_queue_remove() - take an entry out
+ * @queue:	queue, locked
+ * @entry:	entry that is ready or busy in this queue
+ *
+ * The caller gets the references that the queue held.
+ */
+void b1_queue_remove(struct b1_queue *queue, struct b1_queue_entry *entry)
+{
+	lockdep_assert_held(&queue->lock);
+
+	list_del_init(&entry->link);
+	list_del_init(&entry->group_link);
+}
+
+/**
+ * b1_queue_add_front() - make an entry the one to be received next
+ * @queue:	queue, locked
+ * @entry:	entry that is in no queue and needs no transaction
+ *
+ * Consumes a reference to what @entry is part of.
+ */
+void b1_queue_add_front(struct b1_queue *queue, struct b1_queue_entry *entry)
+{
+	lockdep_assert_held(&queue->lock);
+
+	list_add(&entry->link, &queue->ready);
+	if (entry->group)
+		list_add(&entry->group_link, entry->group);
+}
+
+/**
+ * b1_queue_cancel() - take an entry out, wherever it is
+ * @queue:	queue
+ * @entry:	entry that nobody pushes to @queue at the same time
+ *
+ * Return: true if it was there, then the caller gets the references that the queue held.
+ */
+bool b1_queue_cancel(struct b1_queue *queue, struct b1_queue_entry *entry)
+{
+	bool found;
+
+	mutex_lock(&queue->lock);
+	b1_queue_fetch(queue);
+	found = !list_empty(&entry->link);
+	if (found)
+		b1_queue_remove(queue, entry);
+	mutex_unlock(&queue->lock);
+	return found;
+}
+
+/**
+ * b1_queue_remove_group() - take all entries of a group out, committed or not
+ * @queue:	queue
+ * @group:	the list given to b1_queue_entry_init()
+ *
+ * Return: the entries, chained by their next; the caller gets the references that the queue held.
+ */
+struct b1_queue_entry *b1_queue_remove_group(struct b1_queue *queue, struct list_head *group)
+{
+	struct b1_queue_entry *entry, *safe, *chain = NULL;
+
+	mutex_lock(&queue->lock);
+	b1_queue_fetch(queue);
+	list_for_each_entry_safe(entry, safe, group, group_link) {
+		b1_queue_remove(queue, entry);
+		entry->next = chain;
+		chain = entry;
+		cond_resched();
+	}
+	mutex_unlock(&queue->lock);
+	return chain;
+}
+
+/**
+ * b1_queue_remove_any() - take any entry out, committed or not
+ * @queue:	sealed queue
+ *
+ * Return: an entry, with the references that the queue held, or NULL if the queue is empty.
+ */
+struct b1_queue_entry *b1_queue_remove_any(struct b1_queue *queue)
+{
+	struct b1_queue_entry *entry;
+
+	mutex_lock(&queue->lock);
+	entry = list_first_entry_or_null(&queue->ready, struct b1_queue_entry, link);
+	if (!entry)
+		entry = list_first_entry_or_null(&queue->busy, struct b1_queue_entry, link);
+	if (entry)
+		b1_queue_remove(queue, entry);
+	mutex_unlock(&queue->lock);
+	return entry;
+}

@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <linux/mm.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+
+#include "send.h"
+
+/*
+ * Payloads above this get an allocation of their own: together with the message they would need
+ * the next larger size.
+ */
+#define B1_SEND_INLINE_DATA (PAGE_SIZE / 2)
+
+/**
+ * b1_send_init() - begin a send
+ * @send:	send
+ * @peer:	sender, locked until b1_send_deinit()
+ */
+void b1_send_init(struct b1_send *send, struct b1_peer *peer)
+{
+	send->peer = peer;
+	send->tx = NULL;
+	send->payload = NULL;
+	send->data = NULL;
+	send->n_destinations = 0;
+	send->destinations = send->inline_destinations;
+	send->n_nodes = 0;
+	send->nodes = send->inline_nodes;
+}
+
+/**
+ * b1_send_deinit() - end a send, committed or not
+ * @send:	send
+ */
+void b1_send_deinit(struct b1_send *send)
+{
+	size_t i;
+
+	for (i = 0; i < send->n_destinations; i++)
+		b1_message_free(send->destinations[i].message);
+	b1_payload_unref(send->payload);
+	b1_tx_unref(send->tx);
+	if (send->destinations != send->inline_destinations)
+		kvfree(send->destinations);
+	if (send->nodes != send->inline_nodes)
+		kvfree(send->nodes);
+}
+
+static int b1_send_reserve(struct b1_send *send, size_t n_destinations, size_t n_transfers)
+{
+	if (n_destinations > B1_SEND_INLINE) {
+		send->destinations = kvmalloc_array(n_destinations, sizeof(*send->destinations),
+						    GFP_KERNEL_ACCOUNT);
+		if (!send->destinations)
+			return -ENOMEM;
+	}
+	if (n_transfers > B1_SEND_INLINE) {
+		send->nodes = kvmalloc_array(n_transfers, sizeof(*send->nodes),
+					     GFP_KERNEL_ACCOUNT);
+		if (!send->nodes)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+/* Looks all IDs up; counts the destinations that are still there. */
+static int b1_send_find(struct b1_send *send, const u64 *destinations, size_t n_destinations,
+			const struct bus1_transfer *transfers, size_t n_transfers, size_t *n_livep)
+{
+	struct b1_handle *handle;
+	size_t i;
+
+	*n_livep = 0;
+	for (i = 0; i < n_destinations; i++) {
+		handle = b1_peer_find_handle(send->peer, destinations[i]);
+		if (!handle)
+			return -EBADRQC;
+		send->destinations[i].node = handle->node;
+		send->destinations[i].message = NULL;
+		send->n_destinations++;
+		if (!b1_node_is_released(handle->node))
+			++*n_livep;
+	}
+	for (i = 0; i < n_transfers; i++) {
+		handle = b1_peer_find_handle(send->peer, transfers[i].id);
+		if (!handle)
+			return -EBADRQC;
+		send->nodes[send->n_nodes++] = handle->node;
+	}
+	return 0;
+}
+
+static int b1_send_build(struct b1_send *send, struct b1_send_destination *dest, size_t n_data)
+{
+	struct b1_message *message;
+
+	message = b1_message_new(dest->node, send->peer->account, n_data, send->payload,
+				 send->nodes, send->n_nodes);
+	if (IS_ERR(message))
+		return PTR_ERR(message);
+	dest->message = message;
+	/* without a shared payload there is only this one message, and we are its only user */
+	send->data = (void *)message->data;
+	return 0;
+}
+
+/**
+ * b1_send_prepare() - check all IDs and build all messages
+ * @send:		send
+ * @destinations:	IDs
+ * @n_destinations:	number of @destinations
+ * @transfers:		handles to carry; only the ID is looked at
+ * @n_transfers:	number of @transfers
+ * @n_data:		payload in bytes, to be filled in at b1_send.data by the caller; if that is
+ *			NULL, nobody receives it
+ *
+ * Destinations that are gone are left out.
+ *
+ * Return: 0; -EBADRQC, -ENOMEM, or -EINTR if the caller is being killed.
+ */
+int b1_send_prepare(struct b1_send *send, const u64 *destinations, size_t n_destinations,
+		    const struct bus1_transfer *transfers, size_t n_transfers, size_t n_data)
+{
+	struct b1_send_destination *dest;
+	size_t i, n_live;
+	int ret;
+
+	lockdep_assert_held(&send->peer->lock);
+
+	ret = b1_send_reserve(send, n_destinations, n_transfers);
+	if (ret)
+		return ret;
+	ret = b1_send_find(send, destinations, n_destinations, transfers, n_transfers, &n_live);
+	if (ret || !n_live)
+		return ret;
+
+	if (n_live > 1) {
+		send->tx = b1_tx_new();
+		if (!send->tx)
+			return -ENOMEM;
+	}
+	if (n_live > 1 || n_data > B1_SEND_INLINE_DATA) {
+		send->payload = b1_payload_new(n_data);
+		if (!send->payload)
+			return -ENOMEM;
+	}
+	for (i = 0; i < n_destinations && n_live; i++) {
+		dest = &send->destinations[i];
+		if (b1_node_is_released(dest->node))
+			continue;
+		ret = b1_send_build(send, dest, n_data);
+		if (ret)
+			return ret;
+		/* more may have gone, but none comes back */
+		n_live--;
+		cond_resched();
+	}
+	return 0;
+}
+
+/* Pushes one message; a queue that is sealed discards it. */
+static void b1_send_push(struct b1_send *send, struct b1_send_destination *dest)
+{
+	struct b1_message *message = dest->message;
+	struct b1_queue *queue = &dest->node->obj.peer->queue;
+
+	dest->message = NULL;
+	b1_message_link(message);
+	b1_tx_ref(send->tx);
+	if (!b1_queue_push(queue, &message->entry, send->tx)) {
+		b1_tx_unref(send->tx);
+		b1_message_discard(message, NULL);
+	}
+}
+
+/**
+ * b1_send_commit() - push all messages and make them receivable
+ * @send:	prepared send, payload filled in
+ *
+ * Cannot fail.
+ */
+void b1_send_commit(struct b1_send *send)
+{
+	struct b1_send_destination *dest, *end = send->destinations + send->n_destinations;
+
+	for (dest = send->destinations; dest < end; dest++) {
+		if (!dest->message)
+			dest->node = NULL;
+		else
+			b1_send_push(send, dest);
+	}
+	if (send->tx)
+		b1_tx_commit(send->tx);
+	for (dest = send->destinations; dest < end; dest++) {
+		if (!dest->node)
+			continue;
+		b1_peer_wake(dest->node->obj.peer);
+		/*
+		 * The release either found the message in the queue, or we find the node
+		 * released: pairs with b1_node_release_begin(), see node.h.
+		 */
+		if (unlikely(b1_node_is_released(dest->node)))
+			b1_message_discard_all(dest->node, NULL);
+	}
+}

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Sending
+ *
+ * Purpose: one call of BUS1_CMD_SEND: what is needed from the lookup of the first ID to the wakeup
+ * of the last receiver. Copying from user space is left to cdev.c.
+ *
+ * Objects: struct b1_send, on the stack of the caller.
+ *
+ * Lifetime: b1_send_prepare() builds a message for each live destination, b1_send_commit() pushes
+ * them, b1_send_deinit() frees what was not pushed. The nodes are borrowed from the handles of the
+ * sender.
+ *
+ * Locking: the sender is locked from prepare to deinit, so that its handles stay. Nothing of the
+ * receivers is locked, unless a destination is released during the send.
+ *
+ * Context: may sleep.
+ *
+ * Ordering: see node.h for the look at b1_node.released after the push.
+ */
+#ifndef B1_SEND_H
+#define B1_SEND_H
+
+#include <linux/types.h>
+#include <linux/bus1.h>
+
+#include "message.h"
+#include "peer.h"
+
+/* up to this many destinations, and handles, need no memory but that of the messages */
+#define B1_SEND_INLINE 8
+
+struct b1_send_destination {
+	struct b1_node *node;
+	struct b1_message *message;	/* NULL: no live destination, or pushed */
+};
+
+struct b1_send {
+	struct b1_peer *peer;
+	struct b1_tx *tx;		/* NULL for less than two messages */
+	struct b1_payload *payload;
+	void *data;			/* where the payload goes; NULL: nobody receives it */
+	size_t n_destinations;
+	struct b1_send_destination *destinations;
+	size_t n_nodes;
+	struct b1_node **nodes;		/* of the handles to carry */
+	struct b1_send_destination inline_destinations[B1_SEND_INLINE];
+	struct b1_node *inline_nodes[B1_SEND_INLINE];
+};
+
+void b1_send_init(struct b1_send *send, struct b1_peer *peer);
+void b1_send_deinit(struct b1_send *send);
+int b1_send_prepare(struct b1_send *send, const u64 *destinations, size_t n_destinations,
+		    const struct bus1_transfer *transfers, size_t n_transfers, size_t n_data);
+void b1_send_commit(struct b1_send *send);
+
+#endif /* B1_SEND_H */

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <linux/sched.h>
+#include <linux/sched/signal.h>
+
+#include "transfer.h"
+
+/* The node that the new handle refers to: a new one, or that of the handle to be copied. */
+static int b1_transfer_prepare_node(struct b1_peer *from, const struct bus1_transfer *transfer,
+				    struct b1_transfer_slot *slot, struct b1_node **nodep)
+{
+	int ret;
+
+	if (!(transfer->flags & BUS1_TRANSFER_FLAG_CREATE)) {
+		/* b1_transfer_check() has found it already, and the peer is still locked */
+		*nodep = b1_peer_find_handle(from, transfer->id)->node;
+		return 0;
+	}
+	slot->node = b1_node_new(from);
+	if (!slot->node)
+		return -ENOMEM;
+	ret = b1_peer_insert(from, &slot->node->obj);
+	*nodep = slot->node;
+	return ret;
+}
+
+static int b1_transfer_prepare_slot(struct b1_peer *from, struct b1_peer *to,
+				    const struct bus1_transfer *transfer,
+				    struct b1_transfer_slot *slot)
+{
+	struct b1_node *node;
+	int ret;
+
+	ret = b1_transfer_prepare_node(from, transfer, slot, &node);
+	if (ret)
+		return ret;
+	slot->handle = b1_handle_new(node, to);
+	if (!slot->handle)
+		return -ENOMEM;
+	return b1_peer_insert(to, &slot->handle->obj);
+}
+
+/* All IDs first, so that a wrong one costs nothing. */
+static int b1_transfer_check(struct b1_peer *from, const struct bus1_transfer *transfers, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		if (!(transfers[i].flags & BUS1_TRANSFER_FLAG_CREATE) &&
+		    !b1_peer_find_handle(from, transfers[i].id))
+			return -EBADRQC;
+	}
+	return 0;
+}
+
+/**
+ * b1_transfer_prepare() - create what a transfer is to hand out
+ * @from:	peer that owns the handles to copy, and the nodes to create; locked until the commit
+ *		or abort
+ * @to:		peer that gets the handles; may be the same
+ * @transfers:	@n checked elements from the user
+ * @slots:	@n elements, zeroed
+ * @n:		number of elements
+ *
+ * Return: 0; -EBADRQC, -ENOMEM, or -EINTR if the caller is being killed; then everything is as
+ * before, but for IDs that are used up.
+ */
+int b1_transfer_prepare(struct b1_peer *from, struct b1_peer *to,
+			const struct bus1_transfer *transfers, struct b1_transfer_slot *slots,
+			size_t n)
+{
+	size_t i;
+	int ret;
+
+	lockdep_assert_held(&from->lock);
+
+	ret = b1_transfer_check(from, transfers, n);
+	for (i = 0; !ret && i < n; i++) {
+		ret = b1_transfer_prepare_slot(from, to, &transfers[i], &slots[i]);
+		cond_resched();
+		if (!ret && fatal_signal_pending(current))
+			ret = -EINTR;
+	}
+	if (ret)
+		b1_transfer_abort(slots, n);
+	return ret;
+}
+
+static void b1_transfer_abort_object(struct b1_object *obj)
+{
+	if (obj->id)
+		b1_peer_erase(obj->peer, obj);
+	b1_object_unref(obj);
+}
+
+/**
+ * b1_transfer_abort() - undo b1_transfer_prepare()
+ * @slots:	prepared elements
+ * @n:		number of elements
+ */
+void b1_transfer_abort(struct b1_transfer_slot *slots, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		if (slots[i].handle)
+			b1_transfer_abort_object(&slots[i].handle->obj);
+		if (slots[i].node)
+			b1_transfer_abort_object(&slots[i].node->obj);
+	}
+}
+
+/**
+ * b1_transfer_commit() - hand out what was prepared
+ * @to:		peer that gets the handles
+ * @slots:	prepared elements; the objects belong to the tables afterwards
+ * @n:		number of elements
+ *
+ * Cannot fail. The copied handles are still there, because their peer has been locked since the
+ * prepare step. If their node is gone, @to is notified.
+ */
+void b1_transfer_commit(struct b1_peer *to, struct b1_transfer_slot *slots, size_t n)
+{
+	bool wake = false;
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		/* the handle counts before the node, or the handle itself, can be found */
+		b1_handle_link(slots[i].handle);
+		if (slots[i].node)
+			b1_object_publish(&slots[i].node->obj);
+		mutex_lock(&to->queue.lock);
+		wake |= b1_handle_install(slots[i].handle, false);
+		mutex_unlock(&to->queue.lock);
+		cond_resched();
+	}
+	if (wake)
+		b1_peer_wake(to);
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Transfers
+ *
+ * Purpose: one call of BUS1_CMD_TRANSFER: nodes to create and handles to copy, from one peer to
+ * another. Copying from and to user space is left to cdev.c.
+ *
+ * Objects: struct b1_transfer_slot, one for each element of the user's arrays.
+ *
+ * Lifetime: b1_transfer_prepare() creates objects and gives them IDs, but they are not live;
+ * b1_transfer_commit() makes them live, b1_transfer_abort() takes them back. Both peers are pinned
+ * by their files.
+ *
+ * Locking: only the peer the handles come from is locked; the table of the other one has a lock of
+ * its own, and its queue is locked for each handle that goes live. So no two peers are ever locked
+ * together, and a page fault of this command never holds the other peer up.
+ *
+ * Context: may sleep.
+ *
+ * Ordering: none of its own.
+ */
+#ifndef B1_TRANSFER_H
+#define B1_TRANSFER_H
+
+#include <linux/types.h>
+#include <linux/bus1.h>
+
+#include "node.h"
+#include "peer.h"
+
+struct b1_transfer_slot {
+	struct b1_node *node;		/* to be created, or NULL for a copy */
+	struct b1_handle *handle;	/* to be created */
+};
+
+int b1_transfer_prepare(struct b1_peer *from, struct b1_peer *to,
+			const struct bus1_transfer *transfers, struct b1_transfer_slot *slots,
+			size_t n);
+void b1_transfer_abort(struct b1_transfer_slot *slots, size_t n);
+void b1_transfer_commit(struct b1_peer *to, struct b1_transfer_slot *slots, size_t n);
+
+#endif /* B1_TRANSFER_H */
