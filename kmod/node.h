@@ -32,7 +32,8 @@
  * Context: may sleep, unless the name ends in _locked.
  *
  * Ordering: live is stored with release when everything else is set up, by b1_object_publish(),
- * and loaded with acquire by b1_peer_find(). released is also read without the lock:
+ * and loaded with acquire by b1_peer_find(), inside of an RCU read section: an object that is taken
+ * out of the table of a peer that is not locked is freed after a grace period. released is also read without the lock:
  *	b1_node_release_begin() stores it, then b1_queue_fetch() takes the stack with xchg();
  *	b1_send_commit() pushes with a full barrier, then loads it. Either the sender sees that the
  *	node is gone and discards its message, or the releaser finds the message.

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include <linux/rcupdate.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
 
@@ -89,10 +90,17 @@ static struct b1_object *b1_peer_find(struct b1_peer *peer, u64 id)
 
 	if (!(id & BUS1_MANAGED))
 		return NULL;
-	/* only this peer, locked by us, takes live objects out */
+	/*
+	 * Only this peer, locked by us, takes live objects out. Those that are not live may belong
+	 * to a transfer of another peer: b1_transfer_abort() waits for us before it frees them.
+	 */
+	rcu_read_lock();
 	obj = xa_load(&peer->objects, b1_peer_index(id));
 	/* pairs with the store in b1_object_publish() */
-	return obj && smp_load_acquire(&obj->live) ? obj : NULL;
+	if (obj && !smp_load_acquire(&obj->live))
+		obj = NULL;
+	rcu_read_unlock();
+	return obj;
 }
 
 /**

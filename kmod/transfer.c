@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include <linux/rcupdate.h>
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
 
@@ -85,11 +86,13 @@ int b1_transfer_prepare(struct b1_peer *from, struct b1_peer *to,
 	return ret;
 }
 
-static void b1_transfer_abort_object(struct b1_object *obj)
+/* Whether the object was in the table of its peer. */
+static bool b1_transfer_erase(struct b1_object *obj)
 {
-	if (obj->id)
-		b1_peer_erase(obj->peer, obj);
-	b1_object_unref(obj);
+	if (!obj->id)
+		return false;
+	b1_peer_erase(obj->peer, obj);
+	return true;
 }
 
 /**
@@ -99,13 +102,23 @@ static void b1_transfer_abort_object(struct b1_object *obj)
  */
 void b1_transfer_abort(struct b1_transfer_slot *slots, size_t n)
 {
+	bool erased = false;
 	size_t i;
 
 	for (i = 0; i < n; i++) {
 		if (slots[i].handle)
-			b1_transfer_abort_object(&slots[i].handle->obj);
+			erased |= b1_transfer_erase(&slots[i].handle->obj);
 		if (slots[i].node)
-			b1_transfer_abort_object(&slots[i].node->obj);
+			erased |= b1_transfer_erase(&slots[i].node->obj);
+	}
+	/* the peer that was to get the handles is not locked: see b1_peer_find() */
+	if (erased)
+		synchronize_rcu();
+	for (i = 0; i < n; i++) {
+		if (slots[i].handle)
+			b1_object_unref(&slots[i].handle->obj);
+		if (slots[i].node)
+			b1_object_unref(&slots[i].node->obj);
 	}
 }
 
