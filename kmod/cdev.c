@@ -35,7 +35,7 @@ static void *b1_cdev_copy_array(u64 ptr, size_t n, size_t size, void *stack)
 	void *array = stack;
 
 	if (n > B1_CDEV_N_STACK) {
-		array = kvmalloc_array(n, size, GFP_KERNEL_ACCOUNT);
+		array = kvmalloc_array(n, size, B1_MESSAGE_GFP);
 		if (!array)
 			return ERR_PTR(-ENOMEM);
 	}
@@ -112,7 +112,7 @@ static int b1_cdev_transfer_locked(struct b1_peer *from, struct b1_peer *to,
 		return ret;
 	ret = b1_cdev_write_slots(cmd, slots);
 	if (ret)
-		b1_transfer_abort(slots, cmd->n_transfers);
+		b1_transfer_abort(from, slots, cmd->n_transfers);
 	else
 		b1_transfer_commit(to, slots, cmd->n_transfers);
 	return ret;
@@ -135,7 +135,7 @@ static int b1_cdev_transfer_arrays(struct b1_peer *from, struct b1_peer *to,
 	if (ret)
 		goto free_sources;
 	if (cmd->n_transfers > B1_CDEV_N_STACK) {
-		slots = kvcalloc(cmd->n_transfers, sizeof(*slots), GFP_KERNEL_ACCOUNT);
+		slots = kvcalloc(cmd->n_transfers, sizeof(*slots), B1_MESSAGE_GFP);
 		if (!slots) {
 			ret = -ENOMEM;
 			goto free_sources;

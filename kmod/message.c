@@ -1,17 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <linux/mm.h>
 #include <linux/overflow.h>
-#include <linux/sched.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 
 #include "message.h"
 #include "peer.h"
-
-/*
- * Sizes come from users: a failure is an error for the caller, not a reason to log or to kill
- * another process for its memory.
- */
-#define B1_MESSAGE_GFP (GFP_KERNEL_ACCOUNT | __GFP_NOWARN | __GFP_RETRY_MAYFAIL)
 
 /**
  * b1_payload_new() - create room for bytes that messages share
@@ -51,11 +45,9 @@ static int b1_message_add_handles(struct b1_message *message, struct b1_node **n
 		if (!handle)
 			return -ENOMEM;
 		message->handles[message->n_handles++] = handle;
-		if (need_resched()) {
-			if (fatal_signal_pending(current))
-				return -EINTR;
-			cond_resched();
-		}
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		cond_resched();
 	}
 	return 0;
 }
@@ -112,8 +104,10 @@ void b1_message_free(struct b1_message *message)
 
 	if (!message)
 		return;
-	for (i = 0; i < message->n_handles; i++)
+	for (i = 0; i < message->n_handles; i++) {
 		b1_object_unref(&message->handles[i]->obj);
+		cond_resched();
+	}
 	b1_payload_unref(message->payload);
 	b1_tx_unref(message->entry.tx);
 	b1_object_unref(&message->node->obj);
@@ -130,8 +124,10 @@ void b1_message_link(struct b1_message *message)
 {
 	size_t i;
 
-	for (i = 0; i < message->n_handles; i++)
+	for (i = 0; i < message->n_handles; i++) {
 		b1_handle_link(message->handles[i]);
+		cond_resched();
+	}
 }
 
 /**
@@ -163,7 +159,26 @@ void b1_message_discard_all(struct b1_node *node, struct b1_tx *tx)
 	for (; entry; entry = next) {
 		next = entry->next;
 		b1_message_discard(b1_message_from_entry(entry), tx);
+		cond_resched();
 	}
+}
+
+/**
+ * b1_message_discard_late() - end messages that were pushed while their node was being released
+ * @node:	released node, pinned
+ *
+ * For the sender, after its push. Until the release is committed this is left to the releaser, who
+ * looks again then: it must not return while somebody else still holds what it has to discard.
+ */
+void b1_message_discard_late(struct b1_node *node)
+{
+	bool ended;
+
+	spin_lock(&node->lock);
+	ended = !node->release_tx;
+	spin_unlock(&node->lock);
+	if (ended)
+		b1_message_discard_all(node, NULL);
 }
 
 /**
@@ -206,6 +221,7 @@ void b1_message_abort_install(struct b1_message *message)
 		if (handle->obj.id)
 			b1_peer_erase(handle->obj.peer, &handle->obj);
 		handle->obj.id = 0;
+		cond_resched();
 	}
 }
 
@@ -225,8 +241,10 @@ void b1_message_install(struct b1_message *message)
 	mutex_lock(&peer->queue.lock);
 	b1_queue_remove(&peer->queue, &message->entry);
 	/* each notification goes in front of those placed before */
-	for (i = message->n_handles; i > 0; i--)
+	for (i = message->n_handles; i > 0; i--) {
 		b1_handle_install(message->handles[i - 1], true);
+		cond_resched();
+	}
 	/* the references are with the table now */
 	message->n_handles = 0;
 	mutex_unlock(&peer->queue.lock);

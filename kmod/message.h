@@ -23,12 +23,19 @@
 #ifndef B1_MESSAGE_H
 #define B1_MESSAGE_H
 
+#include <linux/gfp.h>
 #include <linux/refcount.h>
 #include <linux/types.h>
 #include <linux/uidgid.h>
 
 #include "node.h"
 #include "queue.h"
+
+/*
+ * Sizes come from users: a failure is an error for the caller, not a reason to log or to kill
+ * another process for its memory.
+ */
+#define B1_MESSAGE_GFP (GFP_KERNEL_ACCOUNT | __GFP_NOWARN | __GFP_RETRY_MAYFAIL)
 
 struct b1_payload {
 	refcount_t refs;
@@ -61,6 +68,7 @@ void b1_message_free(struct b1_message *message);
 void b1_message_link(struct b1_message *message);
 void b1_message_discard(struct b1_message *message, struct b1_tx *tx);
 void b1_message_discard_all(struct b1_node *node, struct b1_tx *tx);
+void b1_message_discard_late(struct b1_node *node);
 
 int b1_message_prepare_install(struct b1_message *message);
 void b1_message_abort_install(struct b1_message *message);

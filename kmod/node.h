@@ -23,7 +23,7 @@
  *
  * Locking:
  *	b1_node.lock (spinlock, innermost but for wait queues, never two): released, release_tx,
- *		handles, n_handles, and node_link and notified of each handle of the node. A
+ *		handles, n_handles, and node_link and notified of each linked handle of the node. A
  *		notification is pushed under it: after a look at notified, or at released, under
  *		the lock nobody pushes behind one's back.
  *	b1_queue.lock of the holder: held. Also orders live against the look at a notification.
@@ -33,7 +33,8 @@
  *
  * Ordering: live is stored with release when everything else is set up, by b1_object_publish(),
  * and loaded with acquire by b1_peer_find(), inside of an RCU read section: an object that is taken
- * out of the table of a peer that is not locked is freed after a grace period. released is also read without the lock:
+ * out of the table of a peer that is not locked is freed after a grace period. released is also
+ * read without the lock:
  *	b1_node_release_begin() stores it, then b1_queue_fetch() takes the stack with xchg();
  *	b1_send_commit() pushes with a full barrier, then loads it. Either the sender sees that the
  *	node is gone and discards its message, or the releaser finds the message.

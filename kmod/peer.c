@@ -11,7 +11,6 @@ static void b1_peer_free(struct b1_tx *tx)
 {
 	struct b1_peer *peer = container_of(tx, struct b1_peer, tx);
 
-	WARN_ON_ONCE(!xa_empty(&peer->objects));
 	b1_queue_deinit(&peer->queue);
 	mutex_destroy(&peer->lock);
 	kfree(peer);
@@ -225,8 +224,13 @@ static void b1_peer_release_as(struct b1_peer *peer, struct list_head *objects, 
 	b1_peer_release_push(peer, objects, tx, close);
 	b1_tx_commit(tx);
 	list_for_each_entry(obj, objects, release_link) {
-		if (b1_object_is_node(obj))
-			b1_node_release_end(b1_node_from_object(obj));
+		if (!b1_object_is_node(obj))
+			continue;
+		b1_node_release_end(b1_node_from_object(obj));
+		/* what senders left to us, see b1_message_discard_late(); nothing after a seal */
+		if (!close)
+			b1_message_discard_all(b1_node_from_object(obj), NULL);
+		cond_resched();
 	}
 	b1_tx_wake(tx);
 	b1_peer_release_end(objects);
@@ -263,7 +267,7 @@ void b1_peer_close(struct b1_peer *peer)
 	unsigned long index;
 	LIST_HEAD(objects);
 
-	/* nobody contends for it: commands hold the file. It keeps the rules of the callees simple. */
+	/* nobody contends for it, but it keeps the rules of the callees simple */
 	mutex_lock(&peer->lock);
 	b1_queue_seal(&peer->queue);
 	xa_for_each(&peer->objects, index, obj) {
@@ -271,12 +275,15 @@ void b1_peer_close(struct b1_peer *peer)
 		cond_resched();
 	}
 	b1_peer_release_as(peer, &objects, &peer->tx, true);
+	index = 0;
+	WARN_ON_ONCE(xa_find(&peer->objects, &index, ULONG_MAX, XA_PRESENT));
+	/* no object is left, but an insert that failed for memory may have left inner nodes */
+	xa_destroy(&peer->objects);
 	mutex_unlock(&peer->lock);
 }
 
 /*
- * Whether an entry must not be received: a message to a node that was released before it arrived,
- * or a notification for a handle whose message has not been received.
+ * Whether an entry must not be received: a message to a node that is being released, or a notification for a handle whose message has not been received.
  */
 static bool b1_peer_is_stale(struct b1_queue_entry *entry)
 {
@@ -293,6 +300,24 @@ static bool b1_peer_is_stale(struct b1_queue_entry *entry)
 	}
 }
 
+/*
+ * A message is left to whoever discards all messages of its node: the releaser, or the sender if
+ * that came late. A notification waits for its handle.
+ */
+static void b1_peer_skip(struct b1_peer *peer, struct b1_queue_entry *entry)
+{
+	struct b1_object *obj;
+
+	if (entry->type == BUS1_MESSAGE_TYPE_USER) {
+		b1_queue_hide(&peer->queue, entry);
+		return;
+	}
+	obj = container_of(entry, struct b1_object, note);
+	b1_queue_remove(&peer->queue, entry);
+	b1_handle_from_object(obj)->held = true;
+	b1_object_consume_note(obj);
+}
+
 /**
  * b1_peer_peek() - what the peer receives next
  * @peer:	peer
@@ -304,20 +329,11 @@ static bool b1_peer_is_stale(struct b1_queue_entry *entry)
 struct b1_queue_entry *b1_peer_peek(struct b1_peer *peer)
 {
 	struct b1_queue_entry *entry;
-	struct b1_object *obj;
 
 	mutex_lock(&peer->queue.lock);
 	while ((entry = b1_queue_peek(&peer->queue)) && b1_peer_is_stale(entry)) {
-		b1_queue_remove(&peer->queue, entry);
-		if (entry->type == BUS1_MESSAGE_TYPE_USER) {
-			mutex_unlock(&peer->queue.lock);
-			b1_message_discard(b1_message_from_entry(entry), NULL);
-			mutex_lock(&peer->queue.lock);
-		} else {
-			obj = container_of(entry, struct b1_object, note);
-			b1_handle_from_object(obj)->held = true;
-			b1_object_consume_note(obj);
-		}
+		b1_peer_skip(peer, entry);
+		cond_resched();
 	}
 	mutex_unlock(&peer->queue.lock);
 	return entry;

@@ -87,6 +87,7 @@ static void b1_queue_sort(struct b1_queue *queue, struct b1_queue_entry *taken)
 	list_for_each_entry_safe_reverse(entry, next, &queue->busy, link) {
 		if (b1_tx_is_committed(entry->tx))
 			list_move(&entry->link, &ready);
+		cond_resched();
 	}
 	list_splice_tail(&ready, &queue->ready);
 	list_splice_tail(&busy, &queue->busy);
@@ -106,6 +107,24 @@ static void b1_queue_fetch(struct b1_queue *queue)
 		return;
 	/* also the full barrier that b1_queue_push(), b1_tx_commit() and pollers rely on */
 	b1_queue_sort(queue, xchg(&queue->stack, NULL));
+}
+
+/*
+ * Makes what has been pushed so far reachable, ready or busy. Unlike b1_queue_fetch() it does not
+ * look at the busy entries again when there is nothing new.
+ */
+static void b1_queue_unstack(struct b1_queue *queue)
+{
+	struct b1_queue_entry *taken;
+
+	lockdep_assert_held(&queue->lock);
+
+	if (READ_ONCE(queue->stack) == B1_QUEUE_SEALED)
+		return;
+	/* the barrier pairs with b1_queue_push() where a sender looks for the release of a node */
+	taken = xchg(&queue->stack, NULL);
+	if (taken)
+		b1_queue_sort(queue, taken);
 }
 
 /**
@@ -152,6 +171,20 @@ void b1_queue_remove(struct b1_queue *queue, struct b1_queue_entry *entry)
 }
 
 /**
+ * b1_queue_hide() - take an entry out of the order, but leave it in its group
+ * @queue:	queue, locked
+ * @entry:	ready entry of a group that somebody is about to remove
+ *
+ * The references stay with the queue, until b1_queue_remove_group().
+ */
+void b1_queue_hide(struct b1_queue *queue, struct b1_queue_entry *entry)
+{
+	lockdep_assert_held(&queue->lock);
+
+	list_del_init(&entry->link);
+}
+
+/**
  * b1_queue_add_front() - make an entry the one to be received next
  * @queue:	queue, locked
  * @entry:	entry that is in no queue and needs no transaction
@@ -179,7 +212,8 @@ bool b1_queue_cancel(struct b1_queue *queue, struct b1_queue_entry *entry)
 	bool found;
 
 	mutex_lock(&queue->lock);
-	b1_queue_fetch(queue);
+	if (list_empty(&entry->link))
+		b1_queue_unstack(queue);
 	found = !list_empty(&entry->link);
 	if (found)
 		b1_queue_remove(queue, entry);
@@ -199,7 +233,7 @@ struct b1_queue_entry *b1_queue_remove_group(struct b1_queue *queue, struct list
 	struct b1_queue_entry *entry, *safe, *chain = NULL;
 
 	mutex_lock(&queue->lock);
-	b1_queue_fetch(queue);
+	b1_queue_unstack(queue);
 	list_for_each_entry_safe(entry, safe, group, group_link) {
 		b1_queue_remove(queue, entry);
 		entry->next = chain;

@@ -38,7 +38,7 @@
 struct b1_queue_entry {
 	struct b1_queue_entry *next;	/* stack, and chains of removed entries */
 	struct list_head link;		/* ready or busy; empty: not there */
-	struct list_head group_link;	/* in *group while on ready or busy */
+	struct list_head group_link;	/* in *group while ready, busy or hidden */
 	struct list_head *group;	/* may be NULL */
 	struct b1_tx *tx;		/* reference, NULL: committed by its push */
 	unsigned int type;		/* for the users of the queue */
@@ -77,6 +77,7 @@ void b1_queue_seal(struct b1_queue *queue);
 
 struct b1_queue_entry *b1_queue_peek(struct b1_queue *queue);
 void b1_queue_remove(struct b1_queue *queue, struct b1_queue_entry *entry);
+void b1_queue_hide(struct b1_queue *queue, struct b1_queue_entry *entry);
 void b1_queue_add_front(struct b1_queue *queue, struct b1_queue_entry *entry);
 
 bool b1_queue_cancel(struct b1_queue *queue, struct b1_queue_entry *entry);

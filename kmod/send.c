@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <linux/mm.h>
-#include <linux/sched.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 
 #include "send.h"
@@ -50,13 +50,13 @@ static int b1_send_reserve(struct b1_send *send, size_t n_destinations, size_t n
 {
 	if (n_destinations > B1_SEND_INLINE) {
 		send->destinations = kvmalloc_array(n_destinations, sizeof(*send->destinations),
-						    GFP_KERNEL_ACCOUNT);
+						    B1_MESSAGE_GFP);
 		if (!send->destinations)
 			return -ENOMEM;
 	}
 	if (n_transfers > B1_SEND_INLINE) {
 		send->nodes = kvmalloc_array(n_transfers, sizeof(*send->nodes),
-					     GFP_KERNEL_ACCOUNT);
+					     B1_MESSAGE_GFP);
 		if (!send->nodes)
 			return -ENOMEM;
 	}
@@ -153,6 +153,8 @@ int b1_send_prepare(struct b1_send *send, const u64 *destinations, size_t n_dest
 			return ret;
 		/* more may have gone, but none comes back */
 		n_live--;
+		if (fatal_signal_pending(current))
+			return -EINTR;
 		cond_resched();
 	}
 	return 0;
@@ -188,6 +190,7 @@ void b1_send_commit(struct b1_send *send)
 			dest->node = NULL;
 		else
 			b1_send_push(send, dest);
+		cond_resched();
 	}
 	if (send->tx)
 		b1_tx_commit(send->tx);
@@ -200,6 +203,7 @@ void b1_send_commit(struct b1_send *send)
 		 * released: pairs with b1_node_release_begin(), see node.h.
 		 */
 		if (unlikely(b1_node_is_released(dest->node)))
-			b1_message_discard_all(dest->node, NULL);
+			b1_message_discard_late(dest->node);
+		cond_resched();
 	}
 }

@@ -82,7 +82,7 @@ int b1_transfer_prepare(struct b1_peer *from, struct b1_peer *to,
 			ret = -EINTR;
 	}
 	if (ret)
-		b1_transfer_abort(slots, n);
+		b1_transfer_abort(from, slots, n);
 	return ret;
 }
 
@@ -97,28 +97,31 @@ static bool b1_transfer_erase(struct b1_object *obj)
 
 /**
  * b1_transfer_abort() - undo b1_transfer_prepare()
+ * @from:	peer that is locked
  * @slots:	prepared elements
  * @n:		number of elements
  */
-void b1_transfer_abort(struct b1_transfer_slot *slots, size_t n)
+void b1_transfer_abort(struct b1_peer *from, struct b1_transfer_slot *slots, size_t n)
 {
-	bool erased = false;
+	bool wait = false;
 	size_t i;
 
 	for (i = 0; i < n; i++) {
-		if (slots[i].handle)
-			erased |= b1_transfer_erase(&slots[i].handle->obj);
+		/* the peer that was to get it may be looking at it, see b1_peer_find() */
+		if (slots[i].handle && b1_transfer_erase(&slots[i].handle->obj))
+			wait |= slots[i].handle->obj.peer != from;
 		if (slots[i].node)
-			erased |= b1_transfer_erase(&slots[i].node->obj);
+			b1_transfer_erase(&slots[i].node->obj);
+		cond_resched();
 	}
-	/* the peer that was to get the handles is not locked: see b1_peer_find() */
-	if (erased)
+	if (wait)
 		synchronize_rcu();
 	for (i = 0; i < n; i++) {
 		if (slots[i].handle)
 			b1_object_unref(&slots[i].handle->obj);
 		if (slots[i].node)
 			b1_object_unref(&slots[i].node->obj);
+		cond_resched();
 	}
 }
 

@@ -2,8 +2,8 @@
 /*
  * bus1: capability-based IPC, the interface between user space and the kernel
  *
- * Every field is a __u64 and every struct is a multiple of eight bytes, so the layout is the same
- * for 32-bit and 64-bit programs. Pointers travel as integers, see BUS1_FROM_PTR(). Fields called
+ * Every field is a __u64 and every struct is aligned to eight bytes, so the layout is the same for
+ * 32-bit and 64-bit programs. Pointers travel as integers, see BUS1_FROM_PTR(). Fields called
  * flags are 0 unless a flag is named for them here. See bus1(7) for the concepts and the manual
  * page of each command for its errors.
  */
@@ -37,7 +37,7 @@
 struct bus1_transfer {
 	__u64 flags;
 	__u64 id;
-};
+} __attribute__((__aligned__(8)));
 
 /**
  * struct bus1_metadata - what the kernel says about a received message
@@ -51,7 +51,7 @@ struct bus1_metadata {
 	__u64 flags;
 	__u64 id;
 	__u64 account;
-};
+} __attribute__((__aligned__(8)));
 
 /**
  * enum bus1_message_type - kinds of message
@@ -88,7 +88,7 @@ struct bus1_message {
 	__u64 n_data;
 	__u64 n_data_vecs;
 	__u64 ptr_data_vecs;
-};
+} __attribute__((__aligned__(8)));
 
 /**
  * struct bus1_cmd_transfer - argument of BUS1_CMD_TRANSFER
@@ -105,7 +105,7 @@ struct bus1_cmd_transfer {
 	__u64 n_transfers;
 	__u64 ptr_src;
 	__u64 ptr_dst;
-};
+} __attribute__((__aligned__(8)));
 
 /**
  * struct bus1_cmd_release - argument of BUS1_CMD_RELEASE
@@ -117,7 +117,7 @@ struct bus1_cmd_release {
 	__u64 flags;
 	__u64 n_ids;
 	__u64 ptr_ids;
-};
+} __attribute__((__aligned__(8)));
 
 /**
  * struct bus1_cmd_send - argument of BUS1_CMD_SEND
@@ -133,7 +133,7 @@ struct bus1_cmd_send {
 	__u64 ptr_destinations;
 	__u64 ptr_errors;
 	__u64 ptr_message;
-};
+} __attribute__((__aligned__(8)));
 
 /**
  * struct bus1_cmd_recv - argument of BUS1_CMD_RECV
@@ -145,7 +145,7 @@ struct bus1_cmd_recv {
 	__u64 flags;
 	__u64 ptr_metadata;
 	__u64 ptr_message;
-};
+} __attribute__((__aligned__(8)));
 
 #define BUS1_CMD_TRANSFER	_IOWR(BUS1_IOCTL_MAGIC, 0x00, struct bus1_cmd_transfer)
 #define BUS1_CMD_RELEASE	_IOWR(BUS1_IOCTL_MAGIC, 0x01, struct bus1_cmd_release)
