@@ -136,6 +136,19 @@ static inline int b1t_send_text(int fd, uint64_t dest, const char *text)
 	return b1t_send(fd, 1, &dest, text, strlen(text), NULL, 0);
 }
 
+/*
+ * Nothing was written to @bytes from @start on. One assertion for all of them: libcheck writes to
+ * its pipe each time one is passed.
+ */
+static inline void b1t_expect_canary(const uint8_t *bytes, size_t start, size_t end)
+{
+	size_t i;
+
+	for (i = start; i < end && bytes[i] == B1T_CANARY; i++)
+		;
+	ck_assert_msg(i == end, "written at byte %zu, expected no more than %zu", i, start);
+}
+
 /* Receives into @r with all the room it has; checks that no canary was touched. */
 static inline int b1t_recv(int fd, struct b1t_received *r)
 {
@@ -144,7 +157,6 @@ static inline int b1t_recv(int fd, struct b1t_received *r)
 		.ptr_metadata = BUS1_FROM_PTR(&r->metadata),
 		.ptr_message = BUS1_FROM_PTR(&r->message),
 	};
-	const uint8_t *bytes = (const uint8_t *)r->transfers;
 	size_t i, used_data, used_transfers;
 	int ret;
 
@@ -162,10 +174,9 @@ static inline int b1t_recv(int fd, struct b1t_received *r)
 	used_transfers = ret ? 0 : r->message.n_transfers;
 	ck_assert_uint_le(used_data, B1T_MAX_DATA);
 	ck_assert_uint_le(used_transfers, B1T_MAX_TRANSFERS);
-	for (i = used_data; i < sizeof(r->data); i++)
-		ck_assert_msg(r->data[i] == B1T_CANARY, "data written at %zu", i);
-	for (i = used_transfers * sizeof(r->transfers[0]); i < sizeof(r->transfers); i++)
-		ck_assert_msg(bytes[i] == B1T_CANARY, "transfers written at byte %zu", i);
+	b1t_expect_canary(r->data, used_data, sizeof(r->data));
+	b1t_expect_canary((const uint8_t *)r->transfers, used_transfers * sizeof(r->transfers[0]),
+			  sizeof(r->transfers));
 	if (!ret) {
 		ck_assert_uint_eq(r->metadata.flags, 0);
 		ck_assert_uint_eq(r->message.flags, 0);
@@ -185,6 +196,21 @@ static inline bool b1t_readable(int fd)
 	ck_assert(p.revents & POLLOUT);
 	ck_assert(!(p.revents & (POLLHUP | POLLERR | POLLNVAL)));
 	return p.revents & POLLIN;
+}
+
+/*
+ * As b1t_recv(), but waits for something to arrive: first by asking again, as tests of races want
+ * the receiver awake, then asleep, as they must end also where there are few CPUs.
+ */
+static inline void b1t_recv_wait(int fd, struct b1t_received *r)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	int i, ret;
+
+	for (i = 0; (ret = b1t_recv(fd, r)) == -EAGAIN; i++)
+		if (i >= 20)
+			ck_assert_int_eq(poll(&p, 1, 20000), 1);
+	ck_assert_int_eq(ret, 0);
 }
 
 /* The queue is empty, says recv, and poll agrees. */
@@ -250,6 +276,66 @@ static inline void b1t_expect_node_release(int fd, uint64_t handle)
 static inline void b1t_expect_handle_release(int fd, uint64_t node)
 {
 	b1t_expect_note(fd, BUS1_MESSAGE_TYPE_HANDLE_RELEASE, node);
+}
+
+/* Releases the IDs given as arguments, in one call. */
+#define B1T_RELEASE(_fd, ...)                                                          \
+	b1t_release((_fd), sizeof((uint64_t[]){ __VA_ARGS__ }) / sizeof(uint64_t),     \
+		    (const uint64_t[]){ __VA_ARGS__ })
+
+/* Sends @text and copies of @n_handles handles to one destination. */
+static inline void b1t_send_ok(int fd, uint64_t dest, const char *text, size_t n_handles,
+			       const uint64_t *handles)
+{
+	ck_assert_int_eq(b1t_send(fd, 1, &dest, text, strlen(text), handles, n_handles), 0);
+}
+
+/* As b1t_expect_handles() for exactly one handle. */
+static inline uint64_t b1t_expect_handle(int fd, uint64_t node, const char *text)
+{
+	uint64_t handle;
+
+	b1t_expect_handles(fd, node, text, 1, &handle);
+	return handle;
+}
+
+/* The next @n entries are notifications of one type, about each of @ids once, in any order. */
+static inline void b1t_expect_notes(int fd, uint64_t type, size_t n, const uint64_t *ids)
+{
+	struct b1t_received r;
+	bool *seen = calloc(n, sizeof(*seen));
+	size_t i, j;
+
+	for (i = 0; i < n; i++) {
+		ck_assert_int_eq(b1t_recv(fd, &r), 0);
+		ck_assert_uint_eq(r.message.type, type);
+		for (j = 0; j < n && (seen[j] || ids[j] != r.metadata.id); j++)
+			;
+		ck_assert_msg(j < n, "unexpected or repeated ID %llu",
+			      (unsigned long long)r.metadata.id);
+		seen[j] = true;
+	}
+	free(seen);
+}
+
+static inline void b1t_expect_node_releases(int fd, size_t n, const uint64_t *handles)
+{
+	b1t_expect_notes(fd, BUS1_MESSAGE_TYPE_NODE_RELEASE, n, handles);
+}
+
+static inline void b1t_expect_handle_releases(int fd, size_t n, const uint64_t *nodes)
+{
+	b1t_expect_notes(fd, BUS1_MESSAGE_TYPE_HANDLE_RELEASE, n, nodes);
+}
+
+/* @id names nothing on this peer. */
+static inline void b1t_expect_unknown(int fd, uint64_t id)
+{
+	struct bus1_transfer src = { .id = id }, dst;
+
+	ck_assert_int_eq(b1t_transfer(fd, -1, 1, &src, &dst), -EBADRQC);
+	ck_assert_int_eq(b1t_send(fd, 1, &id, NULL, 0, NULL, 0), -EBADRQC);
+	ck_assert_int_eq(b1t_release1(fd, id), -EBADRQC);
 }
 
 #endif /* B1T_H */

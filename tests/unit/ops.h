@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The commands of a peer as functions, without the copying from and to user memory: what
+ * kmod/cdev.c does with numbers that are checked already. The expect_ functions abort the test.
+ */
+#ifndef OPS_H
+#define OPS_H
+
+#include <stdio.h>
+#include <string.h>
+
+#include "../../kmod/message.h"
+#include "../../kmod/peer.h"
+#include "../../kmod/send.h"
+#include "../../kmod/transfer.h"
+#include "unit.h"
+
+#define OPS_MAX 40
+#define OPS_UID 1000
+
+struct received {
+	unsigned int type;
+	u64 id;
+	size_t n;
+	u64 handles[OPS_MAX];
+	size_t n_data;
+	char data[64];
+};
+
+static inline struct b1_peer *op_open(void)
+{
+	struct b1_peer *peer = b1_peer_new(KUIDT_INIT(OPS_UID));
+
+	ck_assert_ptr_nonnull(peer);
+	/* somebody always polls */
+	peer->wq.n_sleepers = 1;
+	return peer;
+}
+
+static inline void op_close(struct b1_peer *peer)
+{
+	b1_peer_close(peer);
+	b1_peer_unref(peer);
+}
+
+/* One transfer; @ids[i] is a handle to copy, or 0 to create a node, and then becomes its ID. */
+static inline int op_transfer(struct b1_peer *from, struct b1_peer *to, size_t n, u64 *ids,
+			      u64 *handles)
+{
+	struct b1_transfer_slot slots[OPS_MAX] = {};
+	struct bus1_transfer transfers[OPS_MAX];
+	size_t i;
+	int ret;
+
+	for (i = 0; i < n; i++) {
+		transfers[i].flags = ids[i] ? 0 : BUS1_TRANSFER_FLAG_CREATE;
+		transfers[i].id = ids[i] ?: BUS1_INVALID;
+	}
+	mutex_lock(&from->lock);
+	ret = b1_transfer_prepare(from, to, transfers, slots, n);
+	for (i = 0; !ret && i < n; i++) {
+		handles[i] = slots[i].handle->obj.id;
+		if (slots[i].node)
+			ids[i] = slots[i].node->obj.id;
+	}
+	if (!ret)
+		b1_transfer_commit(to, slots, n);
+	mutex_unlock(&from->lock);
+	return ret;
+}
+
+/* A new node of @owner; returns the handle in @holder. */
+static inline u64 op_node(struct b1_peer *owner, struct b1_peer *holder, u64 *nodep)
+{
+	u64 node = 0, handle;
+
+	ck_assert_int_eq(op_transfer(owner, holder, 1, &node, &handle), 0);
+	ck_assert(node & BUS1_MANAGED);
+	ck_assert(handle & BUS1_MANAGED);
+	if (nodep)
+		*nodep = node;
+	return handle;
+}
+
+static inline u64 op_copy(struct b1_peer *from, struct b1_peer *to, u64 handle)
+{
+	u64 copy = 0;
+
+	ck_assert_int_eq(op_transfer(from, to, 1, &handle, &copy), 0);
+	return copy;
+}
+
+static inline int op_release(struct b1_peer *peer, size_t n, const u64 *ids)
+{
+	LIST_HEAD(objects);
+	int ret = 0;
+	size_t i;
+
+	mutex_lock(&peer->lock);
+	for (i = 0; !ret && i < n; i++)
+		ret = b1_peer_collect(peer, ids[i], &objects);
+	if (ret)
+		b1_peer_uncollect(&objects);
+	else
+		b1_peer_release(peer, &objects);
+	mutex_unlock(&peer->lock);
+	return ret;
+}
+
+#define RELEASE(_peer, ...)								\
+	ck_assert_int_eq(op_release((_peer), UNIT_N(((u64[]){ __VA_ARGS__ })),		\
+				    (u64[]){ __VA_ARGS__ }), 0)
+
+static inline int op_multicast(struct b1_peer *peer, size_t n_destinations,
+			       const u64 *destinations, const char *text, size_t n,
+			       const u64 *handles)
+{
+	struct bus1_transfer transfers[OPS_MAX];
+	size_t i, n_data = strlen(text);
+	struct b1_send send;
+	int ret;
+
+	for (i = 0; i < n; i++)
+		transfers[i] = (struct bus1_transfer){ .id = handles[i] };
+	mutex_lock(&peer->lock);
+	b1_send_init(&send, peer);
+	ret = b1_send_prepare(&send, destinations, n_destinations, transfers, n, n_data);
+	if (!ret) {
+		if (send.data)
+			memcpy(send.data, text, n_data);
+		b1_send_commit(&send);
+	}
+	b1_send_deinit(&send);
+	mutex_unlock(&peer->lock);
+	return ret;
+}
+
+static inline void op_send(struct b1_peer *peer, u64 destination, const char *text)
+{
+	ck_assert_int_eq(op_multicast(peer, 1, &destination, text, 0, NULL), 0);
+}
+
+static inline void op_send_handle(struct b1_peer *peer, u64 destination, const char *text,
+				  u64 handle)
+{
+	ck_assert_int_eq(op_multicast(peer, 1, &destination, text, 1, &handle), 0);
+}
+
+static inline void op_receive_note(struct b1_peer *peer, struct b1_object *obj,
+				   struct received *r)
+{
+	r->id = obj->id;
+	mutex_lock(&peer->queue.lock);
+	b1_queue_remove(&peer->queue, &obj->note);
+	mutex_unlock(&peer->queue.lock);
+	b1_object_consume_note(obj);
+}
+
+static inline int op_receive_message(struct b1_message *message, struct received *r)
+{
+	size_t i;
+	int ret;
+
+	ret = b1_message_prepare_install(message);
+	if (ret)
+		return ret;
+	r->id = message->node->obj.id;
+	r->n = message->n_handles;
+	ck_assert_uint_le(r->n, OPS_MAX);
+	for (i = 0; i < r->n; i++)
+		r->handles[i] = message->handles[i]->obj.id;
+	r->n_data = message->n_data;
+	ck_assert_uint_lt(r->n_data, sizeof(r->data));
+	memcpy(r->data, message->data, r->n_data);
+	ck_assert_uint_eq(message->account.val, OPS_UID);
+	b1_message_install(message);
+	b1_message_free(message);
+	return 0;
+}
+
+static inline int op_recv(struct b1_peer *peer, struct received *r)
+{
+	struct b1_queue_entry *entry;
+	int ret = 0;
+
+	memset(r, 0, sizeof(*r));
+	mutex_lock(&peer->lock);
+	entry = b1_peer_peek(peer);
+	if (!entry) {
+		ret = -EAGAIN;
+	} else {
+		r->type = entry->type;
+		if (entry->type == BUS1_MESSAGE_TYPE_USER)
+			ret = op_receive_message(b1_message_from_entry(entry), r);
+		else
+			op_receive_note(peer, container_of(entry, struct b1_object, note), r);
+	}
+	mutex_unlock(&peer->lock);
+	return ret;
+}
+
+static inline void expect_empty(struct b1_peer *peer)
+{
+	struct received r;
+
+	ck_assert_int_eq(op_recv(peer, &r), -EAGAIN);
+}
+
+/* A message to @node with @text and @n handles is next. */
+static inline void expect_handles(struct b1_peer *peer, u64 node, const char *text, size_t n,
+				  u64 *handles)
+{
+	struct received r;
+
+	ck_assert_int_eq(op_recv(peer, &r), 0);
+	ck_assert_uint_eq(r.type, BUS1_MESSAGE_TYPE_USER);
+	ck_assert_str_eq(r.data, text);
+	ck_assert_uint_eq(r.id, node);
+	ck_assert_uint_eq(r.n, n);
+	if (n)
+		memcpy(handles, r.handles, n * sizeof(*handles));
+}
+
+static inline void expect_text(struct b1_peer *peer, u64 node, const char *text)
+{
+	expect_handles(peer, node, text, 0, NULL);
+}
+
+static inline u64 expect_handle(struct b1_peer *peer, u64 node, const char *text)
+{
+	u64 handle;
+
+	expect_handles(peer, node, text, 1, &handle);
+	return handle;
+}
+
+static inline void expect_note(struct b1_peer *peer, unsigned int type, u64 id)
+{
+	struct received r;
+
+	ck_assert_int_eq(op_recv(peer, &r), 0);
+	ck_assert_uint_eq(r.type, type);
+	ck_assert_uint_eq(r.id, id);
+}
+
+static inline void expect_node_release(struct b1_peer *peer, u64 handle)
+{
+	expect_note(peer, BUS1_MESSAGE_TYPE_NODE_RELEASE, handle);
+}
+
+static inline void expect_handle_release(struct b1_peer *peer, u64 node)
+{
+	expect_note(peer, BUS1_MESSAGE_TYPE_HANDLE_RELEASE, node);
+}
+
+/* The node that a handle of a peer refers to, to look into. */
+static inline struct b1_node *op_node_of(struct b1_peer *peer, u64 handle)
+{
+	struct b1_handle *found;
+
+	mutex_lock(&peer->lock);
+	found = b1_peer_find_handle(peer, handle);
+	mutex_unlock(&peer->lock);
+	ck_assert_ptr_nonnull(found);
+	return found->node;
+}
+
+static inline unsigned int op_wakes(struct b1_peer *peer)
+{
+	return __atomic_exchange_n(&peer->wq.n_wakes, 0, __ATOMIC_RELAXED);
+}
+
+/* With all peers closed: no memory, no lock. */
+static inline void expect_nothing_left(void)
+{
+	ck_assert_int_eq(shim_n_live(), 0);
+	ck_assert_int_eq(shim_n_locked(), 0);
+}
+
+#endif /* OPS_H */

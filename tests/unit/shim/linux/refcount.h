@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#ifndef SHIM_REFCOUNT_H
+#define SHIM_REFCOUNT_H
+
+#include <linux/bug.h>
+#include <linux/types.h>
+
+typedef struct {
+	int refs;
+} refcount_t;
+
+static inline void refcount_set(refcount_t *r, int n)
+{
+	__atomic_store_n(&r->refs, n, __ATOMIC_RELAXED);
+}
+
+static inline unsigned int refcount_read(const refcount_t *r)
+{
+	return __atomic_load_n(&r->refs, __ATOMIC_RELAXED);
+}
+
+static inline void refcount_inc(refcount_t *r)
+{
+	int old = __atomic_fetch_add(&r->refs, 1, __ATOMIC_RELAXED);
+
+	/* an object without references is on its way out; poison has no plausible count either */
+	WARN_ON(old <= 0 || old > 0x40000000);
+}
+
+static inline bool refcount_dec_and_test(refcount_t *r)
+{
+	int old = __atomic_fetch_sub(&r->refs, 1, __ATOMIC_ACQ_REL);
+
+	WARN_ON(old <= 0 || old > 0x40000000);
+	return old == 1;
+}
+
+#endif /* SHIM_REFCOUNT_H */

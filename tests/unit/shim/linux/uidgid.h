@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#ifndef SHIM_UIDGID_H
+#define SHIM_UIDGID_H
+
+#include <linux/types.h>
+
+typedef struct {
+	uid_t val;
+} kuid_t;
+
+#define KUIDT_INIT(_value) ((kuid_t){ _value })
+
+static inline bool uid_eq(kuid_t left, kuid_t right)
+{
+	return left.val == right.val;
+}
+
+#endif /* SHIM_UIDGID_H */

@@ -1,0 +1,412 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include <linux/atomic.h>
+#include <linux/bug.h>
+#include <linux/container_of.h>
+#include <linux/rcupdate.h>
+#include <linux/slab.h>
+#include <linux/xarray.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "shim.h"
+
+#define SHIM_MAX_HELD 8
+#define SHIM_MAGIC 0x5a5a1234cafe4321ULL
+
+shim_hook_t shim_hook;
+unsigned long shim_fail_nth;
+bool shim_killed;
+int shim_mb_word;
+
+_Noreturn void shim_bug(const char *file, int line, const char *what)
+{
+	fprintf(stderr, "%s:%d: %s\n", file, line, what);
+	abort();
+}
+
+#ifdef __SANITIZE_THREAD__
+/* a test runs in a process that ends without looking back, so a race has to end it at once */
+const char *__tsan_default_options(void);
+const char *__tsan_default_options(void)
+{
+	return "halt_on_error=1";
+}
+#endif
+
+/* A thread, or a hook that plays one. */
+struct shim_context {
+	unsigned int n_held;
+	unsigned int n_atomic;
+	const struct shim_lock *held[SHIM_MAX_HELD];
+};
+
+static __thread struct shim_context shim_thread;
+static __thread struct shim_context *shim_hooked;
+
+static struct shim_context *shim_self(void)
+{
+	return shim_hooked ? shim_hooked : &shim_thread;
+}
+
+void shim_run_hook(enum shim_point point, const void *addr)
+{
+	struct shim_context context = {};
+
+	if (shim_hooked)
+		return;
+	shim_hooked = &context;
+	shim_hook(point, addr);
+	shim_hooked = NULL;
+	WARN_ON(context.n_held);
+}
+
+/* Locks */
+
+static long shim_locked;
+/* inside[a] has bit b set: a lock of class b was taken while one of class a was held */
+static unsigned long shim_inside[SHIM_LOCK_CLASSES];
+static int shim_n_classes;
+
+long shim_n_locked(void)
+{
+	return __atomic_load_n(&shim_locked, __ATOMIC_RELAXED);
+}
+
+void shim_might_sleep(const char *what)
+{
+	if (shim_self()->n_atomic)
+		shim_bug(what, 0, "may sleep, with a spinlock held");
+}
+
+void shim_atomic_begin(void)
+{
+	shim_self()->n_atomic++;
+}
+
+void shim_atomic_end(void)
+{
+	WARN_ON(!shim_self()->n_atomic--);
+}
+
+static int shim_class_id(struct shim_lock_class *class)
+{
+	int id = __atomic_load_n(&class->id, __ATOMIC_ACQUIRE), old = 0;
+
+	if (id)
+		return id;
+	id = __atomic_add_fetch(&shim_n_classes, 1, __ATOMIC_RELAXED);
+	WARN_ON(id >= SHIM_LOCK_CLASSES);
+	if (__atomic_compare_exchange_n(&class->id, &old, id, false, __ATOMIC_ACQ_REL,
+					__ATOMIC_ACQUIRE))
+		return id;
+	return old;
+}
+
+void shim_lock_init(struct shim_lock *lock, struct shim_lock_class *class)
+{
+	lock->holder = NULL;
+	lock->class = class;
+}
+
+bool shim_lock_is_held(const struct shim_lock *lock)
+{
+	return __atomic_load_n(&lock->holder, __ATOMIC_RELAXED) == shim_self();
+}
+
+static void shim_lock_check_order(struct shim_lock *lock, const struct shim_lock *outer)
+{
+	int id = shim_class_id(lock->class), outer_id = shim_class_id(outer->class);
+
+	if (id == outer_id)
+		shim_bug(__FILE__, __LINE__, "two locks of one class");
+	if (__atomic_load_n(&shim_inside[id], __ATOMIC_RELAXED) & (1UL << outer_id))
+		shim_bug(__FILE__, __LINE__, "locks taken in both orders");
+	__atomic_fetch_or(&shim_inside[outer_id], 1UL << id, __ATOMIC_RELAXED);
+}
+
+/* About to wait for a lock: may it be? */
+void shim_lock_acquire(struct shim_lock *lock)
+{
+	struct shim_context *self = shim_self();
+	unsigned int i;
+
+	for (i = 0; i < self->n_held; i++)
+		shim_lock_check_order(lock, self->held[i]);
+	/* a hook cannot wait for the thread it interrupts */
+	if (shim_hooked && __atomic_load_n(&lock->holder, __ATOMIC_RELAXED))
+		shim_bug(__FILE__, __LINE__, "the hook would have to wait for a lock");
+}
+
+void shim_lock_acquired(struct shim_lock *lock)
+{
+	struct shim_context *self = shim_self();
+
+	WARN_ON(self->n_held == SHIM_MAX_HELD);
+	self->held[self->n_held++] = lock;
+	__atomic_store_n(&lock->holder, self, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&shim_locked, 1, __ATOMIC_RELAXED);
+}
+
+void shim_lock_release(struct shim_lock *lock)
+{
+	struct shim_context *self = shim_self();
+	unsigned int i;
+
+	WARN_ON(!shim_lock_is_held(lock));
+	for (i = 0; self->held[i] != lock; i++)
+		;
+	self->held[i] = self->held[--self->n_held];
+	__atomic_store_n(&lock->holder, NULL, __ATOMIC_RELAXED);
+	__atomic_fetch_sub(&shim_locked, 1, __ATOMIC_RELAXED);
+}
+
+/* Read-side critical sections */
+
+static pthread_rwlock_t shim_rcu = PTHREAD_RWLOCK_INITIALIZER;
+static unsigned int shim_n_synchronizing;
+
+unsigned int shim_n_grace_waits(void)
+{
+	return __atomic_load_n(&shim_n_synchronizing, __ATOMIC_ACQUIRE);
+}
+
+void rcu_read_lock(void)
+{
+	pthread_rwlock_rdlock(&shim_rcu);
+	shim_atomic_begin();
+}
+
+void rcu_read_unlock(void)
+{
+	shim_atomic_end();
+	pthread_rwlock_unlock(&shim_rcu);
+}
+
+void synchronize_rcu(void)
+{
+	shim_might_sleep("synchronize_rcu()");
+	__atomic_fetch_add(&shim_n_synchronizing, 1, __ATOMIC_RELEASE);
+	pthread_rwlock_wrlock(&shim_rcu);
+	pthread_rwlock_unlock(&shim_rcu);
+	__atomic_fetch_sub(&shim_n_synchronizing, 1, __ATOMIC_RELEASE);
+}
+
+/* Memory */
+
+struct shim_chunk {
+	unsigned long long magic;
+	size_t size;
+	char data[];
+};
+
+static long shim_live;
+static unsigned long shim_allocs;
+
+unsigned long shim_n_allocs(void)
+{
+	return __atomic_load_n(&shim_allocs, __ATOMIC_RELAXED);
+}
+
+long shim_n_live(void)
+{
+	return __atomic_load_n(&shim_live, __ATOMIC_RELAXED);
+}
+
+bool shim_alloc_fails(void)
+{
+	__atomic_fetch_add(&shim_allocs, 1, __ATOMIC_RELAXED);
+	return shim_fail_nth && !--shim_fail_nth;
+}
+
+void *kmalloc(size_t size, gfp_t flags)
+{
+	struct shim_chunk *chunk;
+
+	WARN_ON(!flags);
+	if (flags & GFP_KERNEL)
+		shim_might_sleep("kmalloc()");
+	if (shim_alloc_fails())
+		return NULL;
+	chunk = malloc(sizeof(*chunk) + size);
+	if (!chunk)
+		return NULL;
+	chunk->magic = SHIM_MAGIC;
+	chunk->size = size;
+	memset(chunk->data, flags & __GFP_ZERO ? 0 : 0xa5, size);
+	__atomic_fetch_add(&shim_live, 1, __ATOMIC_RELAXED);
+	return chunk->data;
+}
+
+void kfree(const void *ptr)
+{
+	struct shim_chunk *chunk;
+
+	if (!ptr)
+		return;
+	chunk = container_of((char *)ptr, struct shim_chunk, data[0]);
+	WARN_ON(chunk->magic != SHIM_MAGIC);
+	chunk->magic = 0;
+	memset(chunk->data, 0x6b, chunk->size);
+	__atomic_fetch_sub(&shim_live, 1, __ATOMIC_RELAXED);
+	free(chunk);
+}
+
+void kvfree(const void *ptr)
+{
+	shim_might_sleep("kvfree()");
+	kfree(ptr);
+}
+
+/* Tables */
+
+void shim_xa_init(struct xarray *xa)
+{
+	xa->slots = NULL;
+	xa->first = xa->end = xa->n_slots = 0;
+}
+
+bool xa_empty(const struct xarray *xa)
+{
+	return xa->first == xa->end;
+}
+
+/* The first slot at @index or behind it. */
+static size_t shim_xa_search(const struct xarray *xa, unsigned long index)
+{
+	size_t low = xa->first, high = xa->end, mid;
+
+	while (low < high) {
+		mid = low + (high - low) / 2;
+		if (xa->slots[mid].index < index)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low;
+}
+
+static void *shim_xa_get(const struct xarray *xa, unsigned long index)
+{
+	size_t i = shim_xa_search(xa, index);
+
+	return i < xa->end && xa->slots[i].index == index ? xa->slots[i].entry : NULL;
+}
+
+void *xa_load(struct xarray *xa, unsigned long index)
+{
+	void *entry;
+
+	/* as in the kernel, the caller may hold the lock, or not */
+	if (shim_lock_is_held(&xa->lock.shim))
+		return shim_xa_get(xa, index);
+	xa_lock(xa);
+	entry = shim_xa_get(xa, index);
+	xa_unlock(xa);
+	shim_at(SHIM_XA_LOAD, xa);
+	return entry;
+}
+
+/* Makes sure that there is a free slot at the end. */
+static int shim_xa_grow(struct xarray *xa)
+{
+	struct shim_xa_slot *slots;
+	size_t n = xa->end - xa->first;
+
+	if (xa->end < xa->n_slots)
+		return 0;
+	slots = malloc((2 * n + 4) * sizeof(*slots));
+	if (!slots)
+		return -ENOMEM;
+	if (n)
+		memcpy(slots, xa->slots + xa->first, n * sizeof(*slots));
+	else
+		__atomic_fetch_add(&shim_live, 1, __ATOMIC_RELAXED);
+	free(xa->slots);
+	xa->slots = slots;
+	xa->first = 0;
+	xa->end = n;
+	xa->n_slots = 2 * n + 4;
+	return 0;
+}
+
+static int shim_xa_insert(struct xarray *xa, unsigned long index, void *entry)
+{
+	size_t i;
+
+	if (shim_xa_get(xa, index))
+		return -EBUSY;
+	if (shim_xa_grow(xa))
+		return -ENOMEM;
+	i = shim_xa_search(xa, index);
+	memmove(&xa->slots[i + 1], &xa->slots[i], (xa->end - i) * sizeof(*xa->slots));
+	xa->slots[i] = (struct shim_xa_slot){ .index = index, .entry = entry };
+	xa->end++;
+	return 0;
+}
+
+int xa_insert(struct xarray *xa, unsigned long index, void *entry, gfp_t flags)
+{
+	int ret;
+
+	WARN_ON(!flags || !entry);
+	shim_might_sleep("xa_insert()");
+	if (shim_alloc_fails())
+		return -ENOMEM;
+	xa_lock(xa);
+	ret = shim_xa_insert(xa, index, entry);
+	xa_unlock(xa);
+	return ret;
+}
+
+static void *shim_xa_remove(struct xarray *xa, unsigned long index)
+{
+	void *entry = shim_xa_get(xa, index);
+	size_t i;
+
+	if (!entry)
+		return NULL;
+	i = shim_xa_search(xa, index);
+	if (i == xa->first)
+		xa->first++;
+	else
+		memmove(&xa->slots[i], &xa->slots[i + 1], (--xa->end - i) * sizeof(*xa->slots));
+	if (xa_empty(xa)) {
+		free(xa->slots);
+		shim_xa_init(xa);
+		__atomic_fetch_sub(&shim_live, 1, __ATOMIC_RELAXED);
+	}
+	return entry;
+}
+
+void *xa_erase(struct xarray *xa, unsigned long index)
+{
+	void *entry;
+
+	xa_lock(xa);
+	entry = shim_xa_remove(xa, index);
+	xa_unlock(xa);
+	return entry;
+}
+
+/* Entries are not freed, as in the kernel: a table that still has some is lost track of. */
+void xa_destroy(struct xarray *xa)
+{
+	WARN_ON(!xa_empty(xa));
+}
+
+void *xa_find(struct xarray *xa, unsigned long *index, unsigned long max, unsigned int filter)
+{
+	void *entry = NULL;
+	size_t i;
+
+	WARN_ON(filter != XA_PRESENT);
+	xa_lock(xa);
+	i = shim_xa_search(xa, *index);
+	if (i < xa->end && xa->slots[i].index <= max) {
+		*index = xa->slots[i].index;
+		entry = xa->slots[i].entry;
+	}
+	xa_unlock(xa);
+	return entry;
+}
