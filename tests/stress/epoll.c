@@ -166,9 +166,9 @@ static void *receiver_thread(void *arg)
  */
 static void adapt_ballast(struct sender *s, uint64_t duration)
 {
-	if (duration < 4000000 && s->ballast < ST_MAX_BALLAST)
+	if (duration < 16000000 && s->ballast < ST_MAX_BALLAST)
 		s->ballast *= 2;
-	else if (duration > 16000000 && s->ballast > 8)
+	else if (duration > 64000000 && s->ballast > 8)
 		s->ballast /= 2;
 }
 
