@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* uapi: tests of the kernel interface; CK_RUN_CASE runs one of the cases. */
+/* uapi, scale: tests of the kernel interface; CK_RUN_CASE runs one of the cases. */
 #include "b1t.h"
 
-/* One function per source file. */
+/* One function per source file; meson.build says which, for programs other than uapi. */
+#ifndef CASES
 #define CASES(_) \
 	_(transfer) _(release) _(message) _(notify) _(order) _(close) _(poll) _(regress) \
 	_(args_transfer) _(args_release) _(args_send) _(args_recv) _(device)
+#endif
 
 #define DECLARE(_name) TCase *b1t_tcase_##_name(void);
 CASES(DECLARE)
@@ -15,7 +17,7 @@ static TCase *(*const cases[])(void) = { CASES(ENTRY) };
 
 int main(void)
 {
-	Suite *suite = suite_create("uapi");
+	Suite *suite = suite_create("bus1");
 	SRunner *runner;
 	int failed;
 	size_t i;

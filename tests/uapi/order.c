@@ -205,7 +205,7 @@ START_TEST(order_atomic_race)
 	uint32_t i, k;
 	sem_t pace;
 
-	sem_init(&pace, 0, AHEAD);
+	sem_init(&pace, 0, 1);
 	sender.pace = &pace;
 	b1t_node_ok(b, sender.fd, NULL, &sender.dests[0]);
 	for (i = 1; i < WIDE - 1; i++)
@@ -213,6 +213,9 @@ START_TEST(order_atomic_race)
 	b1t_node_ok(c, sender.fd, NULL, &sender.dests[WIDE - 1]);
 	start(&sender, run_sender);
 	for (i = 1; i <= sender.n_rounds; i++) {
+		/* awake, to be there in the middle of the send */
+		for (k = 0; k < 2000 && !b1t_readable(i % 4 ? b : c); k++)
+			;
 		s = wait_stamp(i % 4 ? b : c);
 		ck_assert_uint_eq(s.number, i);
 		ck_assert(b1t_readable(i % 4 ? c : b));
