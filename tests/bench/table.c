@@ -6,48 +6,9 @@
  * fails if a larger table makes a send more than a tenth dearer. Without icount the clock measures
  * the host, so it only reports then: pass --report.
  */
-#include <errno.h>
-#include <fcntl.h>
-#include <linux/bus1.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/ioctl.h>
-#include <sys/uio.h>
-#include <time.h>
-#include <unistd.h>
+#include "bench.h"
 
-#define ROUNDS 1001
 #define BATCH 50000
-
-static void die(const char *what)
-{
-	fprintf(stderr, "table: %s: %s\n", what, strerror(errno));
-	exit(1);
-}
-
-static int64_t now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * 1000000000LL + ts.tv_nsec;
-}
-
-static void transfer(int from, int to, size_t n, struct bus1_transfer *src,
-		     struct bus1_transfer *dst)
-{
-	struct bus1_cmd_transfer cmd = {
-		.to = to,
-		.n_transfers = n,
-		.ptr_src = BUS1_FROM_PTR(src),
-		.ptr_dst = BUS1_FROM_PTR(dst),
-	};
-
-	if (ioctl(from, BUS1_CMD_TRANSFER, &cmd) < 0)
-		die("BUS1_CMD_TRANSFER");
-}
 
 /* Copies @handle of @fd until @n more are in its table; returns the newest. */
 static uint64_t fill(int fd, uint64_t handle, size_t n)
@@ -65,55 +26,6 @@ static uint64_t fill(int fd, uint64_t handle, size_t n)
 	return handle;
 }
 
-static void send_and_recv(int sender, int receiver, uint64_t handle, int64_t *sentp)
-{
-	uint64_t data[8] = {};
-	struct iovec vec = { .iov_base = data, .iov_len = sizeof(data) };
-	struct bus1_message message = {
-		.type = BUS1_MESSAGE_TYPE_USER,
-		.n_data = sizeof(data),
-		.n_data_vecs = 1,
-		.ptr_data_vecs = BUS1_FROM_PTR(&vec),
-	};
-	struct bus1_metadata metadata;
-	struct bus1_cmd_send send = {
-		.n_destinations = 1,
-		.ptr_destinations = BUS1_FROM_PTR(&handle),
-		.ptr_message = BUS1_FROM_PTR(&message),
-	};
-	struct bus1_cmd_recv recv = {
-		.ptr_metadata = BUS1_FROM_PTR(&metadata),
-		.ptr_message = BUS1_FROM_PTR(&message),
-	};
-	int64_t start = now();
-
-	if (ioctl(sender, BUS1_CMD_SEND, &send) < 0)
-		die("BUS1_CMD_SEND");
-	*sentp = now() - start;
-	message.type = BUS1_INVALID;
-	if (ioctl(receiver, BUS1_CMD_RECV, &recv) < 0)
-		die("BUS1_CMD_RECV");
-}
-
-static int compare(const void *a, const void *b)
-{
-	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-
-	return (x > y) - (x < y);
-}
-
-/* Median cost of a send through @handle. */
-static int64_t measure(int sender, int receiver, uint64_t handle)
-{
-	int64_t cost[ROUNDS];
-	int i;
-
-	for (i = 0; i < ROUNDS; i++)
-		send_and_recv(sender, receiver, handle, &cost[i]);
-	qsort(cost, ROUNDS, sizeof(*cost), compare);
-	return cost[ROUNDS / 2];
-}
-
 int main(int argc, char **argv)
 {
 	static const size_t sizes[] = { 10, 1000, 1000000 };
@@ -121,7 +33,7 @@ int main(int argc, char **argv)
 	struct bus1_transfer src = { BUS1_TRANSFER_FLAG_CREATE, BUS1_INVALID }, dst;
 	int sender = open("/dev/bus1", O_RDWR | O_CLOEXEC);
 	int receiver = open("/dev/bus1", O_RDWR | O_CLOEXEC);
-	int64_t base = 0, first, last;
+	int64_t base = 0, first, last, recv;
 	uint64_t newest;
 	size_t i, have = 1;
 	int bad = 0;
@@ -133,8 +45,8 @@ int main(int argc, char **argv)
 	for (i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
 		newest = fill(sender, newest, sizes[i] - have);
 		have = sizes[i];
-		first = measure(sender, receiver, dst.id);
-		last = measure(sender, receiver, newest);
+		measure(sender, receiver, dst.id, &first, &recv);
+		measure(sender, receiver, newest, &last, &recv);
 		if (!base)
 			base = first;
 		printf("%8zu handles: send through the oldest %lld, through the newest %lld\n",
