@@ -160,6 +160,8 @@ kernel_headers_locked() {
 	# The makefiles name each other by absolute path.
 	grep -rlF /usr/src/linux-headers- "$dir.new"/usr/src/*/Makefile |
 		xargs sed -i "s,/usr/src/linux-headers-,$dir/usr/src/linux-headers-,g"
+	# If it is there, the build adds BTF to modules, and needs pahole for that.
+	rm -f "$dir.new/usr/src/linux-headers-$1/vmlinux"
 	mv "$dir.new" "$dir"
 }
 
