@@ -533,10 +533,11 @@ static __poll_t b1_cdev_poll(struct file *file, struct poll_table_struct *wait)
 static int b1_cdev_open(struct inode *inode, struct file *file)
 {
 	struct b1_peer *peer;
+	int ret;
 
-	peer = b1_peer_new(current_euid());
-	if (!peer)
-		return -ENOMEM;
+	ret = b1_peer_new(current_euid(), &peer);
+	if (ret)
+		return ret;
 	file->private_data = peer;
 	return nonseekable_open(inode, file);
 }
