@@ -7,6 +7,7 @@
 #include <linux/minmax.h>
 #include <linux/mutex.h>
 #include <linux/overflow.h>
+#include <linux/sched.h>
 #include <linux/slab.h>
 
 #include "acct.h"
@@ -16,7 +17,7 @@
 
 static DEFINE_MUTEX(b1_acct_lock);
 static DEFINE_XARRAY(b1_acct_users);
-static u64 b1_acct_max[B1_ACCT_N_SLOTS];
+static struct b1_acct_amounts b1_acct_max;
 
 /**
  * b1_acct_set_max() - set what each user has
@@ -29,8 +30,8 @@ int b1_acct_set_max(u64 objects, u64 bytes)
 {
 	if (!b1_acct_is_idle())
 		return -EBUSY;
-	b1_acct_max[B1_ACCT_OBJECTS] = objects;
-	b1_acct_max[B1_ACCT_BYTES] = bytes;
+	b1_acct_max.slots[B1_ACCT_OBJECTS] = objects;
+	b1_acct_max.slots[B1_ACCT_BYTES] = bytes;
 	return 0;
 }
 
@@ -64,8 +65,8 @@ static struct b1_acct_user *b1_acct_user_find(u32 uid)
 	user->uid = uid;
 	xa_init_flags(&user->quotas, XA_FLAGS_ACCOUNT);
 	spin_lock_init(&user->lock);
-	memcpy(user->max, b1_acct_max, sizeof(user->max));
-	memcpy(user->avail, b1_acct_max, sizeof(user->avail));
+	user->max = b1_acct_max;
+	user->avail = b1_acct_max;
 	if (xa_insert(&b1_acct_users, uid, user, GFP_KERNEL_ACCOUNT)) {
 		kfree(user);
 		return NULL;
@@ -80,7 +81,7 @@ static void b1_acct_user_free_if_unused(struct b1_acct_user *user)
 	if (!xa_empty(&user->quotas))
 		return;
 	WARN_ON_ONCE(user->n_quotas);
-	WARN_ON_ONCE(memcmp(user->avail, user->max, sizeof(user->avail)));
+	WARN_ON_ONCE(memcmp(&user->avail, &user->max, sizeof(user->avail)));
 	xa_erase(&b1_acct_users, user->uid);
 	kfree(user);
 }
@@ -194,7 +195,7 @@ void b1_acct_trace_put(struct b1_acct_trace *trace)
 	if (!trace || !refcount_dec_and_mutex_lock(&trace->refs, &b1_acct_lock))
 		return;
 	quota = trace->quota;
-	WARN_ON_ONCE(trace->claimed[B1_ACCT_OBJECTS] || trace->claimed[B1_ACCT_BYTES]);
+	WARN_ON_ONCE(trace->claimed.slots[B1_ACCT_OBJECTS] || trace->claimed.slots[B1_ACCT_BYTES]);
 	xa_erase(&quota->traces, trace->actor);
 	kfree(trace);
 	b1_acct_quota_free_if_unused(quota);
@@ -238,21 +239,21 @@ static bool b1_acct_check(const struct b1_acct_trace *trace, enum b1_acct_slot s
 	*takep = 0;
 	if (!claim)
 		return true;
-	if (!b1_acct_reserve(B1_ACCT_ACTOR_SHARES, trace->claimed[slot], claim, &need))
+	if (!b1_acct_reserve(B1_ACCT_ACTOR_SHARES, trace->claimed.slots[slot], claim, &need))
 		return false;
-	if (need <= quota->avail[slot])
+	if (need <= quota->avail.slots[slot])
 		return true;
-	need -= quota->avail[slot];
+	need -= quota->avail.slots[slot];
 	*takep = need;
 	if (quota->uid != user->uid &&
-	    !b1_acct_reserve(b1_acct_user_shares(n_quotas), quota->claimed[slot], need, &need))
+	    !b1_acct_reserve(b1_acct_user_shares(n_quotas), quota->claimed.slots[slot], need, &need))
 		return false;
-	return need <= user->avail[slot];
+	return need <= user->avail.slots[slot];
 }
 
 static bool b1_acct_trace_is_active(const struct b1_acct_trace *trace)
 {
-	return trace->claimed[B1_ACCT_OBJECTS] || trace->claimed[B1_ACCT_BYTES];
+	return trace->claimed.slots[B1_ACCT_OBJECTS] || trace->claimed.slots[B1_ACCT_BYTES];
 }
 
 static void b1_acct_activate(struct b1_acct_trace *trace)
@@ -277,11 +278,11 @@ static void b1_acct_apply(struct b1_acct_trace *trace, enum b1_acct_slot slot, u
 {
 	struct b1_acct_quota *quota = trace->quota;
 
-	quota->user->avail[slot] -= take;
-	quota->claimed[slot] += take;
+	quota->user->avail.slots[slot] -= take;
+	quota->claimed.slots[slot] += take;
 	/* may be less than was there; wraps around to the right value */
-	quota->avail[slot] += take - claim;
-	trace->claimed[slot] += claim;
+	quota->avail.slots[slot] += take - claim;
+	trace->claimed.slots[slot] += claim;
 }
 
 /**
@@ -327,18 +328,18 @@ static void b1_acct_return(struct b1_acct_trace *trace, enum b1_acct_slot slot, 
 	struct b1_acct_quota *quota = trace->quota;
 	u64 keep, excess;
 
-	if (!amount || WARN_ON_ONCE(trace->claimed[slot] < amount))
+	if (!amount || WARN_ON_ONCE(trace->claimed.slots[slot] < amount))
 		return;
-	trace->claimed[slot] -= amount;
-	quota->avail[slot] += amount;
+	trace->claimed.slots[slot] -= amount;
+	quota->avail.slots[slot] += amount;
 	/* the actor still counts, so there is at least one */
-	keep = div64_u64(quota->claimed[slot] - quota->avail[slot], quota->n_traces);
-	if (quota->avail[slot] <= keep)
+	keep = div64_u64(quota->claimed.slots[slot] - quota->avail.slots[slot], quota->n_traces);
+	if (quota->avail.slots[slot] <= keep)
 		return;
-	excess = quota->avail[slot] - keep;
-	quota->avail[slot] -= excess;
-	quota->claimed[slot] -= excess;
-	quota->user->avail[slot] += excess;
+	excess = quota->avail.slots[slot] - keep;
+	quota->avail.slots[slot] -= excess;
+	quota->claimed.slots[slot] -= excess;
+	quota->user->avail.slots[slot] += excess;
 }
 
 /**
@@ -365,4 +366,70 @@ void b1_acct_discharge(struct b1_acct_trace *trace, u64 objects, u64 bytes)
 	spin_unlock(&user->lock);
 	if (idle)
 		b1_acct_trace_put(trace);
+}
+
+/* Diagnosis */
+
+/**
+ * b1_acct_trace_claimed() - what is claimed through a trace
+ * @trace:	trace
+ * @claimed:	returns the amounts
+ */
+void b1_acct_trace_claimed(struct b1_acct_trace *trace, struct b1_acct_amounts *claimed)
+{
+	struct b1_acct_user *user = trace->quota->user;
+
+	spin_lock(&user->lock);
+	*claimed = trace->claimed;
+	spin_unlock(&user->lock);
+}
+
+static void b1_acct_visit_quota(struct b1_acct_quota *quota,
+				const struct b1_acct_visitor *visitor, void *data)
+{
+	struct b1_acct_amounts claimed, avail;
+	struct b1_acct_trace *trace;
+	unsigned long index;
+
+	spin_lock(&quota->user->lock);
+	claimed = quota->claimed;
+	avail = quota->avail;
+	spin_unlock(&quota->user->lock);
+	visitor->quota(data, quota->uid, &claimed, &avail);
+	xa_for_each(&quota->traces, index, trace) {
+		b1_acct_trace_claimed(trace, &claimed);
+		visitor->trace(data, trace->actor, &claimed);
+		cond_resched();
+	}
+}
+
+static void b1_acct_visit_user(struct b1_acct_user *user, const struct b1_acct_visitor *visitor,
+			       void *data)
+{
+	struct b1_acct_amounts avail;
+	struct b1_acct_quota *quota;
+	unsigned long index;
+
+	spin_lock(&user->lock);
+	avail = user->avail;
+	spin_unlock(&user->lock);
+	visitor->user(data, user->uid, &user->max, &avail);
+	xa_for_each(&user->quotas, index, quota)
+		b1_acct_visit_quota(quota, visitor, data);
+}
+
+/**
+ * b1_acct_visit() - tell of all users, quotas and traces
+ * @visitor:	what to call; must not call anything here
+ * @data:	passed to @visitor
+ */
+void b1_acct_visit(const struct b1_acct_visitor *visitor, void *data)
+{
+	struct b1_acct_user *user;
+	unsigned long index;
+
+	mutex_lock(&b1_acct_lock);
+	xa_for_each(&b1_acct_users, index, user)
+		b1_acct_visit_user(user, visitor, data);
+	mutex_unlock(&b1_acct_lock);
 }

@@ -43,14 +43,28 @@ enum b1_acct_slot {
 	B1_ACCT_N_SLOTS,
 };
 
+/* one amount for each slot */
+struct b1_acct_amounts {
+	u64 slots[B1_ACCT_N_SLOTS];
+};
+
+/* called for each user, and in between for its quotas, and in between for their traces */
+struct b1_acct_visitor {
+	void (*user)(void *data, u32 uid, const struct b1_acct_amounts *max,
+		     const struct b1_acct_amounts *avail);
+	void (*quota)(void *data, u32 uid, const struct b1_acct_amounts *claimed,
+		      const struct b1_acct_amounts *avail);
+	void (*trace)(void *data, u64 actor, const struct b1_acct_amounts *claimed);
+};
+
 struct b1_acct_user {
 	u32 uid;
 	struct xarray quotas;		/* by UID; b1_acct_lock */
-	u64 max[B1_ACCT_N_SLOTS];
+	struct b1_acct_amounts max;
 
 	spinlock_t lock ____cacheline_aligned_in_smp;
 	u64 n_quotas;			/* active ones */
-	u64 avail[B1_ACCT_N_SLOTS];
+	struct b1_acct_amounts avail;
 };
 
 struct b1_acct_quota {
@@ -58,15 +72,15 @@ struct b1_acct_quota {
 	u32 uid;
 	struct xarray traces;		/* by actor; b1_acct_lock */
 	u64 n_traces;			/* active ones */
-	u64 claimed[B1_ACCT_N_SLOTS];
-	u64 avail[B1_ACCT_N_SLOTS];
+	struct b1_acct_amounts claimed;
+	struct b1_acct_amounts avail;
 };
 
 struct b1_acct_trace {
 	struct b1_acct_quota *quota;
 	u64 actor;
 	refcount_t refs;		/* the last one is dropped under b1_acct_lock */
-	u64 claimed[B1_ACCT_N_SLOTS];
+	struct b1_acct_amounts claimed;
 };
 
 int b1_acct_set_max(u64 objects, u64 bytes);
@@ -79,5 +93,8 @@ void b1_acct_trace_put(struct b1_acct_trace *trace);
 int b1_acct_charge(struct b1_acct_trace *trace, u64 objects, u64 bytes,
 		   enum b1_acct_slot *refusedp);
 void b1_acct_discharge(struct b1_acct_trace *trace, u64 objects, u64 bytes);
+
+void b1_acct_trace_claimed(struct b1_acct_trace *trace, struct b1_acct_amounts *claimed);
+void b1_acct_visit(const struct b1_acct_visitor *visitor, void *data);
 
 #endif /* B1_ACCT_H */

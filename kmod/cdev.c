@@ -14,6 +14,7 @@
 
 #include "cdev.h"
 #include "compat.h"
+#include "debug.h"
 #include "message.h"
 #include "peer.h"
 #include "send.h"
@@ -551,6 +552,11 @@ static int b1_cdev_release(struct inode *inode, struct file *file)
 	return 0;
 }
 
+static void b1_cdev_show_fdinfo(struct seq_file *seq, struct file *file)
+{
+	b1_debug_show_peer(seq, file->private_data);
+}
+
 static const struct file_operations b1_cdev_fops = {
 	.owner = THIS_MODULE,
 	.open = b1_cdev_open,
@@ -558,6 +564,7 @@ static const struct file_operations b1_cdev_fops = {
 	.poll = b1_cdev_poll,
 	.unlocked_ioctl = b1_cdev_ioctl,
 	.compat_ioctl = compat_ptr_ioctl,
+	.show_fdinfo = b1_cdev_show_fdinfo,
 };
 
 static struct miscdevice b1_cdev_misc = {

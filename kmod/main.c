@@ -24,6 +24,7 @@
 
 #include "acct.h"
 #include "cdev.h"
+#include "debug.h"
 
 #ifndef CONFIG_64BIT
 #error "bus1 supports 64-bit kernels only: IDs are 64 bit, and index a table"
@@ -43,6 +44,8 @@ MODULE_PARM_DESC(max_bytes, "Bytes queued at each user, 1 to 2^48 (default 10737
 
 static int __init b1_main_init(void)
 {
+	int ret;
+
 	if (!b1_main_max_objects || b1_main_max_objects > B1_MAIN_MAX_MAX) {
 		pr_err("bus1: max_objects must be 1 to %lu\n", B1_MAIN_MAX_MAX);
 		return -EINVAL;
@@ -51,12 +54,18 @@ static int __init b1_main_init(void)
 		pr_err("bus1: max_bytes must be 1 to %lu\n", B1_MAIN_MAX_MAX);
 		return -EINVAL;
 	}
-	b1_acct_set_max(b1_main_max_objects, b1_main_max_bytes);
-	return b1_cdev_init();
+	ret = b1_acct_set_max(b1_main_max_objects, b1_main_max_bytes);
+	if (ret)
+		return ret;
+	ret = b1_cdev_init();
+	if (!ret)
+		b1_debug_init();
+	return ret;
 }
 
 static void __exit b1_main_exit(void)
 {
+	b1_debug_exit();
 	b1_cdev_exit();
 	WARN_ON_ONCE(!b1_acct_is_idle());
 }

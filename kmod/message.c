@@ -263,14 +263,14 @@ void b1_message_install(struct b1_message *message)
 	struct b1_peer *peer = message->node->obj.peer;
 	size_t i;
 
+	mutex_lock(&peer->queue.lock);
+	b1_queue_remove(&peer->queue, &message->entry);
 	/* without handles the trace may be gone after this; what is left to discharge is nothing */
 	b1_acct_discharge(message->charged, 1, message->n_data);
 	message->n_charged--;
 	message->n_data = 0;
 	for (i = 0; i < message->n_handles; i++)
 		b1_message_recharge(message, &message->handles[i]->obj, peer->own);
-	mutex_lock(&peer->queue.lock);
-	b1_queue_remove(&peer->queue, &message->entry);
 	/* each notification goes in front of those placed before */
 	for (i = message->n_handles; i > 0; i--) {
 		b1_handle_install(message->handles[i - 1], true);

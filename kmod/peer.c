@@ -412,3 +412,52 @@ struct b1_queue_entry *b1_peer_peek(struct b1_peer *peer)
 	mutex_unlock(&peer->queue.lock);
 	return entry;
 }
+
+/* objects that are counted before the lock of the table is dropped for a moment */
+#define B1_PEER_STAT_BATCH 256
+
+static void b1_peer_stat_objects(struct b1_peer *peer, struct b1_peer_stat *stat)
+{
+	struct b1_object *obj;
+	unsigned long index;
+	u64 n = 0;
+
+	/* under this lock an object that is in the table is not freed */
+	xa_lock(&peer->objects);
+	xa_for_each(&peer->objects, index, obj) {
+		if (!smp_load_acquire(&obj->live))
+			continue;
+		if (b1_object_is_node(obj))
+			stat->n_nodes++;
+		else
+			stat->n_handles++;
+		if (++n % B1_PEER_STAT_BATCH)
+			continue;
+		xa_unlock(&peer->objects);
+		cond_resched();
+		xa_lock(&peer->objects);
+	}
+	xa_unlock(&peer->objects);
+}
+
+static void b1_peer_stat_message(struct b1_queue_entry *entry, void *data)
+{
+	struct b1_peer_stat *stat = data;
+
+	if (entry->type != BUS1_MESSAGE_TYPE_USER)
+		return;
+	stat->n_messages++;
+	stat->n_bytes += b1_message_from_entry(entry)->n_data;
+}
+
+/**
+ * b1_peer_stat() - count what a peer has
+ * @peer:	open peer; needs not be locked
+ * @stat:	returns the counts
+ */
+void b1_peer_stat(struct b1_peer *peer, struct b1_peer_stat *stat)
+{
+	*stat = (struct b1_peer_stat){};
+	b1_peer_stat_objects(peer, stat);
+	b1_queue_visit(&peer->queue, b1_peer_stat_message, stat);
+}

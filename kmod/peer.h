@@ -93,4 +93,14 @@ void b1_peer_release(struct b1_peer *peer, struct list_head *objects);
 
 struct b1_queue_entry *b1_peer_peek(struct b1_peer *peer);
 
+/* what a peer has, for diagnosis */
+struct b1_peer_stat {
+	u64 n_nodes;
+	u64 n_handles;
+	u64 n_messages;			/* in the queue, without notifications */
+	u64 n_bytes;			/* of their payload */
+};
+
+void b1_peer_stat(struct b1_peer *peer, struct b1_peer_stat *stat);
+
 #endif /* B1_PEER_H */
