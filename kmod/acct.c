@@ -360,11 +360,13 @@ static __always_inline void b1_acct_return(struct b1_acct_trace *trace, enum b1_
  */
 void b1_acct_discharge(struct b1_acct_trace *trace, u64 objects, u64 bytes)
 {
-	struct b1_acct_user *user = trace->quota->user;
+	struct b1_acct_user *user;
 	bool idle;
 
+	/* before any look at the trace, which may be gone if nothing is left to give back */
 	if (IS_ENABLED(B1_ACCT_OFF) || (!objects && !bytes))
 		return;
+	user = trace->quota->user;
 	spin_lock(&user->lock);
 	b1_acct_return(trace, B1_ACCT_OBJECTS, objects);
 	b1_acct_return(trace, B1_ACCT_BYTES, bytes);

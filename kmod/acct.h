@@ -32,6 +32,7 @@
 #ifndef B1_ACCT_H
 #define B1_ACCT_H
 
+#include <linux/cache.h>
 #include <linux/refcount.h>
 #include <linux/spinlock.h>
 #include <linux/types.h>
