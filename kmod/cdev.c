@@ -14,6 +14,7 @@
 
 #include "cdev.h"
 #include "compat.h"
+#include "debug.h"
 #include "message.h"
 #include "peer.h"
 #include "send.h"
@@ -533,10 +534,11 @@ static __poll_t b1_cdev_poll(struct file *file, struct poll_table_struct *wait)
 static int b1_cdev_open(struct inode *inode, struct file *file)
 {
 	struct b1_peer *peer;
+	int ret;
 
-	peer = b1_peer_new(current_euid());
-	if (!peer)
-		return -ENOMEM;
+	ret = b1_peer_new(current_euid(), &peer);
+	if (ret)
+		return ret;
 	file->private_data = peer;
 	return nonseekable_open(inode, file);
 }
@@ -550,6 +552,11 @@ static int b1_cdev_release(struct inode *inode, struct file *file)
 	return 0;
 }
 
+static void b1_cdev_show_fdinfo(struct seq_file *seq, struct file *file)
+{
+	b1_debug_show_peer(seq, file->private_data);
+}
+
 static const struct file_operations b1_cdev_fops = {
 	.owner = THIS_MODULE,
 	.open = b1_cdev_open,
@@ -557,6 +564,7 @@ static const struct file_operations b1_cdev_fops = {
 	.poll = b1_cdev_poll,
 	.unlocked_ioctl = b1_cdev_ioctl,
 	.compat_ioctl = compat_ptr_ioctl,
+	.show_fdinfo = b1_cdev_show_fdinfo,
 };
 
 static struct miscdevice b1_cdev_misc = {

@@ -9,6 +9,8 @@
  *	b1_node.lock		spinlock	handles of one node		b1_queue.lock
  *	xarray of b1_peer	spinlock	table of one peer		b1_peer.lock
  *	wait queue of b1_peer	spinlock	sleepers			b1_peer.lock
+ *	b1_acct_lock		mutex		which accounts there are	b1_queue.lock
+ *	b1_acct_user.lock	spinlock	amounts of one user		b1_acct_lock
  *
  * Two locks of one kind are never held together. User memory is touched with b1_peer.lock at most.
  * A command takes b1_peer.lock of the peer it is called on and no other; it may take b1_queue.lock
@@ -18,21 +20,54 @@
  */
 #include <linux/bug.h>
 #include <linux/module.h>
+#include <linux/moduleparam.h>
 
+#include "acct.h"
 #include "cdev.h"
+#include "debug.h"
 
 #ifndef CONFIG_64BIT
 #error "bus1 supports 64-bit kernels only: IDs are 64 bit, and index a table"
 #endif
 
+/* A maximum above this is refused: it limits nothing, and leaves no room for arithmetic. */
+#define B1_MAIN_MAX_MAX (1UL << 48)
+
+static unsigned long b1_main_max_objects = 1UL << 20;
+module_param_named(max_objects, b1_main_max_objects, ulong, 0444);
+MODULE_PARM_DESC(max_objects,
+		 "Peers, nodes, handles and messages of each user, 1 to 2^48 (default 1048576)");
+
+static unsigned long b1_main_max_bytes = 1UL << 30;
+module_param_named(max_bytes, b1_main_max_bytes, ulong, 0444);
+MODULE_PARM_DESC(max_bytes, "Bytes queued at each user, 1 to 2^48 (default 1073741824)");
+
 static int __init b1_main_init(void)
 {
-	return b1_cdev_init();
+	int ret;
+
+	if (!b1_main_max_objects || b1_main_max_objects > B1_MAIN_MAX_MAX) {
+		pr_err("bus1: max_objects must be 1 to %lu\n", B1_MAIN_MAX_MAX);
+		return -EINVAL;
+	}
+	if (!b1_main_max_bytes || b1_main_max_bytes > B1_MAIN_MAX_MAX) {
+		pr_err("bus1: max_bytes must be 1 to %lu\n", B1_MAIN_MAX_MAX);
+		return -EINVAL;
+	}
+	ret = b1_acct_set_max(b1_main_max_objects, b1_main_max_bytes);
+	if (ret)
+		return ret;
+	ret = b1_cdev_init();
+	if (!ret)
+		b1_debug_init();
+	return ret;
 }
 
 static void __exit b1_main_exit(void)
 {
+	b1_debug_exit();
 	b1_cdev_exit();
+	WARN_ON_ONCE(!b1_acct_is_idle());
 }
 
 module_init(b1_main_init);

@@ -39,11 +39,12 @@ static int b1_message_add_handles(struct b1_message *message, struct b1_node **n
 {
 	struct b1_handle *handle;
 	size_t i;
+	int ret;
 
 	for (i = 0; i < n_nodes; i++) {
-		handle = b1_handle_new(nodes[i], message->node->obj.peer);
-		if (!handle)
-			return -ENOMEM;
+		ret = b1_handle_new(nodes[i], message->node->obj.peer, NULL, &handle);
+		if (ret)
+			return ret;
 		message->handles[message->n_handles++] = handle;
 		if (fatal_signal_pending(current))
 			return -EINTR;
@@ -56,6 +57,8 @@ static int b1_message_add_handles(struct b1_message *message, struct b1_node **n
  * b1_message_new() - build a message
  * @node:	destination; borrowed
  * @account:	user the sender is accounted to
+ * @trace:	what has been charged for 1 + @n_nodes objects and @n_data bytes; on success the
+ *		charge belongs to the message
  * @n_data:	number of bytes
  * @payload:	the bytes, borrowed; or NULL to have them behind the message, uninitialised
  * @nodes:	nodes to carry a handle to; borrowed
@@ -63,7 +66,8 @@ static int b1_message_add_handles(struct b1_message *message, struct b1_node **n
  *
  * Return: a message, or an error pointer: -ENOMEM, or -EINTR if the caller is being killed.
  */
-struct b1_message *b1_message_new(struct b1_node *node, kuid_t account, size_t n_data,
+struct b1_message *b1_message_new(struct b1_node *node, kuid_t account,
+				  struct b1_acct_trace *trace, size_t n_data,
 				  struct b1_payload *payload, struct b1_node **nodes,
 				  size_t n_nodes)
 {
@@ -79,6 +83,8 @@ struct b1_message *b1_message_new(struct b1_node *node, kuid_t account, size_t n
 	b1_object_ref(&node->obj);
 	message->node = node;
 	message->account = account;
+	message->charged = trace;
+	message->n_charged = 0;
 	message->n_data = n_data;
 	message->payload = payload;
 	if (payload)
@@ -88,9 +94,11 @@ struct b1_message *b1_message_new(struct b1_node *node, kuid_t account, size_t n
 
 	ret = b1_message_add_handles(message, nodes, n_nodes);
 	if (ret) {
+		message->n_data = 0;
 		b1_message_free(message);
 		return ERR_PTR(ret);
 	}
+	message->n_charged = 1 + n_nodes;
 	return message;
 }
 
@@ -108,6 +116,7 @@ void b1_message_free(struct b1_message *message)
 		b1_object_unref(&message->handles[i]->obj);
 		cond_resched();
 	}
+	b1_acct_discharge(message->charged, message->n_charged, message->n_data);
 	b1_payload_unref(message->payload);
 	b1_tx_unref(message->entry.tx);
 	b1_object_unref(&message->node->obj);
@@ -225,12 +234,28 @@ void b1_message_abort_install(struct b1_message *message)
 	}
 }
 
+/* Moves the charge for one handle from the message to the handle. */
+static void b1_message_recharge(struct b1_message *message, struct b1_object *obj,
+				struct b1_acct_trace *own)
+{
+	enum b1_acct_slot slot;
+
+	message->n_charged--;
+	if (b1_acct_charge(own, 1, 0, &slot)) {
+		obj->charged = message->charged;
+	} else {
+		obj->charged = own;
+		b1_acct_discharge(message->charged, 1, 0);
+	}
+}
+
 /**
  * b1_message_install() - receive a prepared message
  * @message:	first message in the queue of the receiver, which is locked; out of the queue
  *		afterwards, to be freed by the caller
  *
- * This is the commit of a receive: it cannot fail. Notifications that were held for the handles
+ * The handles become charges of the receiver; one that is over its quota stays a charge of the
+ * sender. This is the commit of a receive: it cannot fail. Notifications that were held for the handles
  * come next in the queue, in the order of the handles.
  */
 void b1_message_install(struct b1_message *message)
@@ -240,6 +265,12 @@ void b1_message_install(struct b1_message *message)
 
 	mutex_lock(&peer->queue.lock);
 	b1_queue_remove(&peer->queue, &message->entry);
+	/* without handles the trace may be gone after this; what is left to discharge is nothing */
+	b1_acct_discharge(message->charged, 1, message->n_data);
+	message->n_charged--;
+	message->n_data = 0;
+	for (i = 0; i < message->n_handles; i++)
+		b1_message_recharge(message, &message->handles[i]->obj, peer->own);
 	/* each notification goes in front of those placed before */
 	for (i = message->n_handles; i > 0; i--) {
 		b1_handle_install(message->handles[i - 1], true);

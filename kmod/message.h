@@ -45,6 +45,8 @@ struct b1_payload {
 struct b1_message {
 	struct b1_queue_entry entry;
 	struct b1_node *node;		/* destination, counted */
+	struct b1_acct_trace *charged;	/* for n_charged objects and n_data bytes, pinned by that */
+	size_t n_charged;
 	kuid_t account;			/* of the sender */
 	size_t n_data;
 	const void *data;		/* in payload, or behind the handles */
@@ -61,7 +63,8 @@ static inline struct b1_message *b1_message_from_entry(struct b1_queue_entry *en
 struct b1_payload *b1_payload_new(size_t n_data);
 void b1_payload_unref(struct b1_payload *payload);
 
-struct b1_message *b1_message_new(struct b1_node *node, kuid_t account, size_t n_data,
+struct b1_message *b1_message_new(struct b1_node *node, kuid_t account,
+				  struct b1_acct_trace *trace, size_t n_data,
 				  struct b1_payload *payload, struct b1_node **nodes,
 				  size_t n_nodes);
 void b1_message_free(struct b1_message *message);

@@ -2,6 +2,7 @@
 #include <linux/sched.h>
 #include <linux/slab.h>
 
+#include "acct.h"
 #include "node.h"
 #include "peer.h"
 
@@ -9,11 +10,12 @@
 #define B1_NODE_NOTIFY_BATCH 64
 
 static void b1_object_init(struct b1_object *obj, struct b1_peer *peer, unsigned int type,
-			   void (*free)(struct b1_tx *tx))
+			   struct b1_acct_trace *trace, void (*free)(struct b1_tx *tx))
 {
 	b1_tx_init(&obj->tx, free);
 	obj->peer = b1_peer_ref(peer);
 	obj->id = 0;
+	obj->charged = trace;
 	obj->live = false;
 	INIT_LIST_HEAD(&obj->release_link);
 	b1_queue_entry_init(&obj->note, type, NULL);
@@ -37,6 +39,33 @@ static void b1_object_notify_locked(struct b1_object *obj, struct b1_tx *tx)
 		b1_object_ref(obj);
 		llist_add(&obj->tx_link, &tx->notes);
 	}
+}
+
+/* Memory for an object that is charged to @trace, unless that is NULL. */
+static int b1_object_alloc(size_t size, struct b1_acct_trace *trace, void **objp)
+{
+	int ret;
+
+	ret = trace ? b1_peer_charge(trace, 1, 0) : 0;
+	if (ret)
+		return ret;
+	*objp = kmalloc(size, GFP_KERNEL_ACCOUNT);
+	if (*objp)
+		return 0;
+	if (trace)
+		b1_acct_discharge(trace, 1, 0);
+	return -ENOMEM;
+}
+
+/**
+ * b1_object_discharge() - give back what was charged for an object
+ * @obj:	object, charged or not
+ */
+void b1_object_discharge(struct b1_object *obj)
+{
+	if (obj->charged)
+		b1_acct_discharge(obj->charged, 1, 0);
+	obj->charged = NULL;
 }
 
 /**
@@ -76,31 +105,38 @@ static void b1_node_free(struct b1_tx *tx)
 
 	WARN_ON_ONCE(!list_empty(&node->handles));
 	WARN_ON_ONCE(!list_empty(&node->messages));
+	b1_object_discharge(&node->obj);
 	b1_peer_unref(node->obj.peer);
 	kfree(node);
 }
 
 /**
  * b1_node_new() - create a node
- * @owner:	peer that will own it; borrowed
+ * @owner:	open peer that will own it, and is charged for it; borrowed
+ * @nodep:	returns a node with one reference, in no table
  *
- * Return: a node with one reference, in no table, or NULL if there is no memory.
+ * Return: 0, -EDQUOT or -ENOMEM.
  */
-struct b1_node *b1_node_new(struct b1_peer *owner)
+int b1_node_new(struct b1_peer *owner, struct b1_node **nodep)
 {
 	struct b1_node *node;
+	void *memory;
+	int ret;
 
-	node = kmalloc(sizeof(*node), GFP_KERNEL_ACCOUNT);
-	if (!node)
-		return NULL;
-	b1_object_init(&node->obj, owner, BUS1_MESSAGE_TYPE_HANDLE_RELEASE, b1_node_free);
+	ret = b1_object_alloc(sizeof(*node), owner->own, &memory);
+	if (ret)
+		return ret;
+	node = memory;
+	b1_object_init(&node->obj, owner, BUS1_MESSAGE_TYPE_HANDLE_RELEASE, owner->own,
+		       b1_node_free);
 	spin_lock_init(&node->lock);
 	node->released = false;
 	node->release_tx = NULL;
 	INIT_LIST_HEAD(&node->handles);
 	node->n_handles = 0;
 	INIT_LIST_HEAD(&node->messages);
-	return node;
+	*nodep = node;
+	return 0;
 }
 
 /**
@@ -179,6 +215,8 @@ static void b1_handle_free(struct b1_tx *tx)
 	struct b1_handle *handle = container_of(tx, struct b1_handle, obj.tx);
 
 	WARN_ON_ONCE(!list_empty(&handle->node_link));
+	b1_object_discharge(&handle->obj);
+	b1_acct_trace_put(handle->sender);
 	b1_object_unref(&handle->node->obj);
 	b1_peer_unref(handle->obj.peer);
 	kfree(handle);
@@ -188,23 +226,48 @@ static void b1_handle_free(struct b1_tx *tx)
  * b1_handle_new() - create a handle
  * @node:	node it refers to; borrowed
  * @holder:	peer that will hold it; borrowed
+ * @trace:	who is charged for it; NULL if it is part of another charge
+ * @handlep:	returns a handle with one reference, not linked
  *
- * Return: a handle with one reference, not linked, or NULL if there is no memory.
+ * Return: 0, -EDQUOT or -ENOMEM.
  */
-struct b1_handle *b1_handle_new(struct b1_node *node, struct b1_peer *holder)
+int b1_handle_new(struct b1_node *node, struct b1_peer *holder, struct b1_acct_trace *trace,
+		  struct b1_handle **handlep)
 {
 	struct b1_handle *handle;
+	void *memory;
+	int ret;
 
-	handle = kmalloc(sizeof(*handle), GFP_KERNEL_ACCOUNT);
-	if (!handle)
-		return NULL;
-	b1_object_init(&handle->obj, holder, BUS1_MESSAGE_TYPE_NODE_RELEASE, b1_handle_free);
+	ret = b1_object_alloc(sizeof(*handle), trace, &memory);
+	if (ret)
+		return ret;
+	handle = memory;
+	b1_object_init(&handle->obj, holder, BUS1_MESSAGE_TYPE_NODE_RELEASE, trace,
+		       b1_handle_free);
 	b1_object_ref(&node->obj);
 	handle->node = node;
 	INIT_LIST_HEAD(&handle->node_link);
 	handle->notified = false;
 	handle->held = false;
-	return handle;
+	handle->sender = NULL;
+	*handlep = handle;
+	return 0;
+}
+
+/**
+ * b1_handle_sender() - where sends through a handle are charged
+ * @handle:	handle whose holder, the sender, is locked
+ *
+ * Looked up once for each handle.
+ *
+ * Return: the trace of the sender at the user of the receiver, owned by @handle; NULL if there is
+ * no memory.
+ */
+struct b1_acct_trace *b1_handle_sender(struct b1_handle *handle)
+{
+	if (!handle->sender)
+		handle->sender = b1_peer_claim_from(handle->obj.peer, handle->node->obj.peer);
+	return handle->sender;
 }
 
 /**

@@ -27,7 +27,7 @@
  *		notification is pushed under it: after a look at notified, or at released, under
  *		the lock nobody pushes behind one's back.
  *	b1_queue.lock of the holder: held. Also orders live against the look at a notification.
- *	b1_peer.lock of the peer: release_link.
+ *	b1_peer.lock of the peer: release_link, sender, and charged of live objects.
  *
  * Context: may sleep, unless the name ends in _locked.
  *
@@ -55,12 +55,14 @@
 #include "queue.h"
 #include "tx.h"
 
+struct b1_acct_trace;
 struct b1_peer;
 
 struct b1_object {
 	struct b1_tx tx;		/* reference count; transaction if released first in a call */
 	struct b1_peer *peer;		/* counted */
 	u64 id;				/* 0 before it has one */
+	struct b1_acct_trace *charged;	/* one object, pinned by that; NULL: none */
 	bool live;			/* in the table, and visible there */
 	struct list_head release_link;	/* objects of one release */
 	struct b1_queue_entry note;	/* its type also tells a node from a handle */
@@ -83,6 +85,7 @@ struct b1_handle {
 	struct list_head node_link;	/* b1_node.handles; empty: not counted */
 	bool notified;			/* note was pushed or placed */
 	bool held;			/* note waits for the handle to become live */
+	struct b1_acct_trace *sender;	/* cache for sends through this handle, counted */
 };
 
 static inline bool b1_object_is_node(const struct b1_object *obj)
@@ -124,15 +127,18 @@ static inline bool b1_node_is_released(const struct b1_node *node)
 	return READ_ONCE(node->released);
 }
 
+void b1_object_discharge(struct b1_object *obj);
 void b1_object_publish(struct b1_object *obj);
 void b1_object_consume_note(struct b1_object *obj);
 
-struct b1_node *b1_node_new(struct b1_peer *owner);
+int b1_node_new(struct b1_peer *owner, struct b1_node **nodep);
 void b1_node_release_begin(struct b1_node *node, struct b1_tx *tx);
 void b1_node_release_notify(struct b1_node *node);
 void b1_node_release_end(struct b1_node *node);
 
-struct b1_handle *b1_handle_new(struct b1_node *node, struct b1_peer *holder);
+int b1_handle_new(struct b1_node *node, struct b1_peer *holder, struct b1_acct_trace *trace,
+		  struct b1_handle **handlep);
+struct b1_acct_trace *b1_handle_sender(struct b1_handle *handle);
 void b1_handle_link(struct b1_handle *handle);
 void b1_handle_unlink(struct b1_handle *handle, struct b1_tx *tx);
 bool b1_handle_install(struct b1_handle *handle, bool front);

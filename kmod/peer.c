@@ -16,14 +16,48 @@ static void b1_peer_free(struct b1_tx *tx)
 	kfree(peer);
 }
 
+static u64 b1_peer_next_actor(void)
+{
+	static atomic64_t last = ATOMIC64_INIT(0);
+
+	return atomic64_inc_return(&last);
+}
+
 /**
- * b1_peer_new() - create a peer
- * @account:	user it is accounted to
+ * b1_peer_claim_from() - where a peer claims from the user of another
+ * @claimant:	peer that causes charges
+ * @peer:	peer whose user pays
  *
- * Return: a peer with one reference, to be closed before that is dropped, or NULL if there is no
- * memory.
+ * Return: a trace, to be put by the caller; NULL if there is no memory.
  */
-struct b1_peer *b1_peer_new(kuid_t account)
+struct b1_acct_trace *b1_peer_claim_from(struct b1_peer *claimant, struct b1_peer *peer)
+{
+	return b1_acct_trace_get(__kuid_val(peer->account), __kuid_val(claimant->account),
+				 claimant->actor);
+}
+
+/**
+ * b1_peer_charge() - charge, and tell the administrator of a refusal
+ * @trace:	who claims from whom; borrowed
+ * @objects:	number of objects
+ * @bytes:	number of bytes
+ *
+ * Return: 0, or -EDQUOT; then nothing has changed.
+ */
+int b1_peer_charge(struct b1_acct_trace *trace, u64 objects, u64 bytes)
+{
+	static const char * const names[] = { "objects", "bytes" };
+	enum b1_acct_slot slot;
+	int ret;
+
+	ret = b1_acct_charge(trace, objects, bytes, &slot);
+	if (ret)
+		pr_info_ratelimited("bus1: UID %u is refused %s of UID %u: quota exceeded\n",
+				    trace->quota->uid, names[slot], trace->quota->user->uid);
+	return ret;
+}
+
+static struct b1_peer *b1_peer_alloc(kuid_t account, u64 actor, struct b1_acct_trace *own)
 {
 	struct b1_peer *peer;
 
@@ -32,6 +66,8 @@ struct b1_peer *b1_peer_new(kuid_t account)
 		return NULL;
 	b1_tx_init(&peer->tx, b1_peer_free);
 	peer->account = account;
+	peer->actor = actor;
+	peer->own = own;
 	init_waitqueue_head(&peer->wq);
 	b1_queue_init(&peer->queue);
 	mutex_init(&peer->lock);
@@ -39,6 +75,39 @@ struct b1_peer *b1_peer_new(kuid_t account)
 	/* the first ID is 1; all are odd, see BUS1_MANAGED */
 	atomic64_set(&peer->last_id, -1);
 	return peer;
+}
+
+/**
+ * b1_peer_new() - create a peer
+ * @account:	user it is accounted to
+ * @peerp:	returns a peer with one reference, to be closed before that is dropped
+ *
+ * Return: 0, -EDQUOT or -ENOMEM.
+ */
+int b1_peer_new(kuid_t account, struct b1_peer **peerp)
+{
+	u64 actor = b1_peer_next_actor();
+	struct b1_acct_trace *own;
+	int ret;
+
+	own = b1_acct_trace_get(__kuid_val(account), __kuid_val(account), actor);
+	if (!own)
+		return -ENOMEM;
+	ret = b1_peer_charge(own, 1, 0);
+	if (ret)
+		goto put_own;
+	*peerp = b1_peer_alloc(account, actor, own);
+	if (!*peerp) {
+		ret = -ENOMEM;
+		goto discharge;
+	}
+	return 0;
+
+discharge:
+	b1_acct_discharge(own, 1, 0);
+put_own:
+	b1_acct_trace_put(own);
+	return ret;
 }
 
 /* IDs are odd and dense, so half of one makes a dense index. */
@@ -207,6 +276,7 @@ static void b1_peer_release_end(struct list_head *objects)
 
 	list_for_each_entry_safe(obj, safe, objects, release_link) {
 		list_del_init(&obj->release_link);
+		b1_object_discharge(obj);
 		b1_object_unref(obj);
 		cond_resched();
 	}
@@ -279,6 +349,9 @@ void b1_peer_close(struct b1_peer *peer)
 	WARN_ON_ONCE(xa_find(&peer->objects, &index, ULONG_MAX, XA_PRESENT));
 	/* no object is left, but an insert that failed for memory may have left inner nodes */
 	xa_destroy(&peer->objects);
+	b1_acct_discharge(peer->own, 1, 0);
+	b1_acct_trace_put(peer->own);
+	peer->own = NULL;
 	mutex_unlock(&peer->lock);
 }
 
@@ -338,4 +411,53 @@ struct b1_queue_entry *b1_peer_peek(struct b1_peer *peer)
 	}
 	mutex_unlock(&peer->queue.lock);
 	return entry;
+}
+
+/* objects that are counted before the lock of the table is dropped for a moment */
+#define B1_PEER_STAT_BATCH 256
+
+static void b1_peer_stat_objects(struct b1_peer *peer, struct b1_peer_stat *stat)
+{
+	struct b1_object *obj;
+	unsigned long index;
+	u64 n = 0;
+
+	/* under this lock an object that is in the table is not freed */
+	xa_lock(&peer->objects);
+	xa_for_each(&peer->objects, index, obj) {
+		if (!smp_load_acquire(&obj->live))
+			continue;
+		if (b1_object_is_node(obj))
+			stat->n_nodes++;
+		else
+			stat->n_handles++;
+		if (++n % B1_PEER_STAT_BATCH)
+			continue;
+		xa_unlock(&peer->objects);
+		cond_resched();
+		xa_lock(&peer->objects);
+	}
+	xa_unlock(&peer->objects);
+}
+
+static void b1_peer_stat_message(struct b1_queue_entry *entry, void *data)
+{
+	struct b1_peer_stat *stat = data;
+
+	if (entry->type != BUS1_MESSAGE_TYPE_USER)
+		return;
+	stat->n_messages++;
+	stat->n_bytes += b1_message_from_entry(entry)->n_data;
+}
+
+/**
+ * b1_peer_stat() - count what a peer has
+ * @peer:	open peer; needs not be locked
+ * @stat:	returns the counts
+ */
+void b1_peer_stat(struct b1_peer *peer, struct b1_peer_stat *stat)
+{
+	*stat = (struct b1_peer_stat){};
+	b1_peer_stat_objects(peer, stat);
+	b1_queue_visit(&peer->queue, b1_peer_stat_message, stat);
 }

@@ -7,7 +7,7 @@
  * is one transaction over the table and the queue. Decoding of commands is in cdev.c, sending in
  * send.c, creating and copying handles in transfer.c.
  *
- * Objects: struct b1_peer. account is constant.
+ * Objects: struct b1_peer. account, actor and own are constant while it is open.
  *
  * Lifetime: created by open, closed by the last close of the file, freed when the last reference is
  * dropped. Each object of the peer, in whatever table, queue or message, holds a reference, so that
@@ -35,6 +35,7 @@
 #include <linux/wait.h>
 #include <linux/xarray.h>
 
+#include "acct.h"
 #include "node.h"
 #include "queue.h"
 #include "tx.h"
@@ -42,6 +43,7 @@
 struct b1_peer {
 	struct b1_tx tx;		/* reference count, and the transaction of the close */
 	kuid_t account;
+	u64 actor;			/* tells it from all other peers, past ones as well */
 	wait_queue_head_t wq;
 
 	/* senders use what is above and the stack of the queue; the rest is for the peer itself */
@@ -50,6 +52,7 @@ struct b1_peer {
 	struct mutex lock ____cacheline_aligned_in_smp;
 	struct xarray objects;		/* struct b1_object by ID / 2 */
 	atomic64_t last_id;
+	struct b1_acct_trace *own;	/* what it claims from its own user; counted */
 };
 
 static inline struct b1_peer *b1_peer_ref(struct b1_peer *peer)
@@ -74,8 +77,11 @@ static inline void b1_peer_wake(struct b1_peer *peer)
 		wake_up_interruptible_poll(&peer->wq, EPOLLIN | EPOLLRDNORM);
 }
 
-struct b1_peer *b1_peer_new(kuid_t account);
+int b1_peer_new(kuid_t account, struct b1_peer **peerp);
 void b1_peer_close(struct b1_peer *peer);
+
+struct b1_acct_trace *b1_peer_claim_from(struct b1_peer *claimant, struct b1_peer *peer);
+int b1_peer_charge(struct b1_acct_trace *trace, u64 objects, u64 bytes);
 
 int b1_peer_insert(struct b1_peer *peer, struct b1_object *obj);
 void b1_peer_erase(struct b1_peer *peer, struct b1_object *obj);
@@ -86,5 +92,15 @@ void b1_peer_uncollect(struct list_head *objects);
 void b1_peer_release(struct b1_peer *peer, struct list_head *objects);
 
 struct b1_queue_entry *b1_peer_peek(struct b1_peer *peer);
+
+/* what a peer has, for diagnosis */
+struct b1_peer_stat {
+	u64 n_nodes;
+	u64 n_handles;
+	u64 n_messages;			/* in the queue, without notifications */
+	u64 n_bytes;			/* of their payload */
+};
+
+void b1_peer_stat(struct b1_peer *peer, struct b1_peer_stat *stat);
 
 #endif /* B1_PEER_H */

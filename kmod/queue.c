@@ -263,3 +263,27 @@ struct b1_queue_entry *b1_queue_remove_any(struct b1_queue *queue)
 	mutex_unlock(&queue->lock);
 	return entry;
 }
+
+/**
+ * b1_queue_visit() - look at all entries, committed or not
+ * @queue:	queue
+ * @visit:	called for each entry with the queue locked
+ * @data:	passed to @visit
+ */
+void b1_queue_visit(struct b1_queue *queue, void (*visit)(struct b1_queue_entry *entry, void *data),
+		    void *data)
+{
+	struct b1_queue_entry *entry;
+
+	mutex_lock(&queue->lock);
+	b1_queue_unstack(queue);
+	list_for_each_entry(entry, &queue->ready, link) {
+		visit(entry, data);
+		cond_resched();
+	}
+	list_for_each_entry(entry, &queue->busy, link) {
+		visit(entry, data);
+		cond_resched();
+	}
+	mutex_unlock(&queue->lock);
+}

@@ -83,5 +83,7 @@ void b1_queue_add_front(struct b1_queue *queue, struct b1_queue_entry *entry);
 bool b1_queue_cancel(struct b1_queue *queue, struct b1_queue_entry *entry);
 struct b1_queue_entry *b1_queue_remove_group(struct b1_queue *queue, struct list_head *group);
 struct b1_queue_entry *b1_queue_remove_any(struct b1_queue *queue);
+void b1_queue_visit(struct b1_queue *queue, void (*visit)(struct b1_queue_entry *entry, void *data),
+		    void *data);
 
 #endif /* B1_QUEUE_H */

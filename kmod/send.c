@@ -21,6 +21,7 @@ void b1_send_init(struct b1_send *send, struct b1_peer *peer)
 	send->peer = peer;
 	send->tx = NULL;
 	send->payload = NULL;
+	send->n_data = 0;
 	send->data = NULL;
 	send->n_destinations = 0;
 	send->destinations = send->inline_destinations;
@@ -34,10 +35,15 @@ void b1_send_init(struct b1_send *send, struct b1_peer *peer)
  */
 void b1_send_deinit(struct b1_send *send)
 {
+	struct b1_send_destination *dest;
 	size_t i;
 
-	for (i = 0; i < send->n_destinations; i++)
-		b1_message_free(send->destinations[i].message);
+	for (i = 0; i < send->n_destinations; i++) {
+		dest = &send->destinations[i];
+		if (dest->charged)
+			b1_acct_discharge(dest->charged, 1 + send->n_nodes, send->n_data);
+		b1_message_free(dest->message);
+	}
 	b1_payload_unref(send->payload);
 	b1_tx_unref(send->tx);
 	if (send->destinations != send->inline_destinations)
@@ -63,23 +69,22 @@ static int b1_send_reserve(struct b1_send *send, size_t n_destinations, size_t n
 	return 0;
 }
 
-/* Looks all IDs up; counts the destinations that are still there. */
+/* Looks all IDs up. */
 static int b1_send_find(struct b1_send *send, const u64 *destinations, size_t n_destinations,
-			const struct bus1_transfer *transfers, size_t n_transfers, size_t *n_livep)
+			const struct bus1_transfer *transfers, size_t n_transfers)
 {
 	struct b1_handle *handle;
 	size_t i;
 
-	*n_livep = 0;
 	for (i = 0; i < n_destinations; i++) {
 		handle = b1_peer_find_handle(send->peer, destinations[i]);
 		if (!handle)
 			return -EBADRQC;
-		send->destinations[i].node = handle->node;
-		send->destinations[i].message = NULL;
+		send->destinations[i] = (struct b1_send_destination){
+			.node = handle->node,
+			.handle = handle,
+		};
 		send->n_destinations++;
-		if (!b1_node_is_released(handle->node))
-			++*n_livep;
 	}
 	for (i = 0; i < n_transfers; i++) {
 		handle = b1_peer_find_handle(send->peer, transfers[i].id);
@@ -90,15 +95,39 @@ static int b1_send_find(struct b1_send *send, const u64 *destinations, size_t n_
 	return 0;
 }
 
-static int b1_send_build(struct b1_send *send, struct b1_send_destination *dest, size_t n_data)
+/* Charges all destinations that are still there, and counts them. */
+static int b1_send_charge(struct b1_send *send, size_t *n_livep)
+{
+	struct b1_send_destination *dest, *end = send->destinations + send->n_destinations;
+	struct b1_acct_trace *trace;
+	int ret;
+
+	*n_livep = 0;
+	for (dest = send->destinations; dest < end; dest++) {
+		if (b1_node_is_released(dest->node))
+			continue;
+		trace = b1_handle_sender(dest->handle);
+		if (!trace)
+			return -ENOMEM;
+		ret = b1_peer_charge(trace, 1 + send->n_nodes, send->n_data);
+		if (ret)
+			return ret;
+		dest->charged = trace;
+		++*n_livep;
+	}
+	return 0;
+}
+
+static int b1_send_build(struct b1_send *send, struct b1_send_destination *dest)
 {
 	struct b1_message *message;
 
-	message = b1_message_new(dest->node, send->peer->account, n_data, send->payload,
-				 send->nodes, send->n_nodes);
+	message = b1_message_new(dest->node, send->peer->account, dest->charged, send->n_data,
+				 send->payload, send->nodes, send->n_nodes);
 	if (IS_ERR(message))
 		return PTR_ERR(message);
 	dest->message = message;
+	dest->charged = NULL;
 	/* without a shared payload there is only this one message, and we are its only user */
 	send->data = (void *)message->data;
 	return 0;
@@ -116,7 +145,7 @@ static int b1_send_build(struct b1_send *send, struct b1_send_destination *dest,
  *
  * Destinations that are gone are left out.
  *
- * Return: 0; -EBADRQC, -ENOMEM, or -EINTR if the caller is being killed.
+ * Return: 0; -EBADRQC, -EDQUOT, -ENOMEM, or -EINTR if the caller is being killed.
  */
 int b1_send_prepare(struct b1_send *send, const u64 *destinations, size_t n_destinations,
 		    const struct bus1_transfer *transfers, size_t n_transfers, size_t n_data)
@@ -130,7 +159,11 @@ int b1_send_prepare(struct b1_send *send, const u64 *destinations, size_t n_dest
 	ret = b1_send_reserve(send, n_destinations, n_transfers);
 	if (ret)
 		return ret;
-	ret = b1_send_find(send, destinations, n_destinations, transfers, n_transfers, &n_live);
+	ret = b1_send_find(send, destinations, n_destinations, transfers, n_transfers);
+	if (ret)
+		return ret;
+	send->n_data = n_data;
+	ret = b1_send_charge(send, &n_live);
 	if (ret || !n_live)
 		return ret;
 
@@ -144,15 +177,13 @@ int b1_send_prepare(struct b1_send *send, const u64 *destinations, size_t n_dest
 		if (!send->payload)
 			return -ENOMEM;
 	}
-	for (i = 0; i < n_destinations && n_live; i++) {
+	for (i = 0; i < n_destinations; i++) {
 		dest = &send->destinations[i];
-		if (b1_node_is_released(dest->node))
+		if (!dest->charged)
 			continue;
-		ret = b1_send_build(send, dest, n_data);
+		ret = b1_send_build(send, dest);
 		if (ret)
 			return ret;
-		/* more may have gone, but none comes back */
-		n_live--;
 		if (fatal_signal_pending(current))
 			return -EINTR;
 		cond_resched();

@@ -31,7 +31,9 @@
 #define B1_SEND_INLINE 8
 
 struct b1_send_destination {
-	struct b1_node *node;
+	struct b1_node *node;		/* NULL after the commit if nothing was pushed */
+	struct b1_handle *handle;
+	struct b1_acct_trace *charged;	/* until the message has it */
 	struct b1_message *message;	/* NULL: no live destination, or pushed */
 };
 
@@ -39,6 +41,7 @@ struct b1_send {
 	struct b1_peer *peer;
 	struct b1_tx *tx;		/* NULL for less than two messages */
 	struct b1_payload *payload;
+	size_t n_data;
 	void *data;			/* where the payload goes; NULL: nobody receives it */
 	size_t n_destinations;
 	struct b1_send_destination *destinations;

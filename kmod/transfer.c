@@ -16,12 +16,11 @@ static int b1_transfer_prepare_node(struct b1_peer *from, const struct bus1_tran
 		*nodep = b1_peer_find_handle(from, transfer->id)->node;
 		return 0;
 	}
-	slot->node = b1_node_new(from);
-	if (!slot->node)
-		return -ENOMEM;
-	ret = b1_peer_insert(from, &slot->node->obj);
+	ret = b1_node_new(from, &slot->node);
+	if (ret)
+		return ret;
 	*nodep = slot->node;
-	return ret;
+	return b1_peer_insert(from, &slot->node->obj);
 }
 
 static int b1_transfer_prepare_slot(struct b1_peer *from, struct b1_peer *to,
@@ -34,9 +33,9 @@ static int b1_transfer_prepare_slot(struct b1_peer *from, struct b1_peer *to,
 	ret = b1_transfer_prepare_node(from, transfer, slot, &node);
 	if (ret)
 		return ret;
-	slot->handle = b1_handle_new(node, to);
-	if (!slot->handle)
-		return -ENOMEM;
+	ret = b1_handle_new(node, to, to->own, &slot->handle);
+	if (ret)
+		return ret;
 	return b1_peer_insert(to, &slot->handle->obj);
 }
 
@@ -62,7 +61,7 @@ static int b1_transfer_check(struct b1_peer *from, const struct bus1_transfer *t
  * @slots:	@n elements, zeroed
  * @n:		number of elements
  *
- * Return: 0; -EBADRQC, -ENOMEM, or -EINTR if the caller is being killed; then everything is as
+ * Return: 0; -EBADRQC, -EDQUOT, -ENOMEM, or -EINTR if the caller is being killed; then everything is as
  * before, but for IDs that are used up.
  */
 int b1_transfer_prepare(struct b1_peer *from, struct b1_peer *to,

@@ -18,7 +18,8 @@
  * Locking: none. The list of notifications is a llist; adding to it is ruled by b1_node.lock, see
  * node.h.
  *
- * Context: nothing here sleeps, except that b1_tx_wake() may free memory.
+ * Context: dropping a last reference may sleep. It never happens under a spinlock: what is done
+ * there holds on to references that others have.
  *
  * Ordering: b1_tx_commit() stores the flag with release after the pushes of all entries;
  * b1_tx_is_committed() loads it with acquire, after the entries were taken off the stack with
@@ -45,7 +46,7 @@ struct b1_tx {
 /**
  * b1_tx_init() - set up a transaction with one reference
  * @tx:		transaction, usually inside a larger object
- * @free:	called when the last reference is dropped, any context that may not sleep
+ * @free:	called when the last reference is dropped; may sleep
  */
 static inline void b1_tx_init(struct b1_tx *tx, void (*free)(struct b1_tx *tx))
 {

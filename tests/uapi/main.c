@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* uapi, scale: tests of the kernel interface; CK_RUN_CASE runs one of the cases. */
+/* uapi, quota, scale: tests of the kernel interface; CK_RUN_CASE runs one of the cases. */
 #include "b1t.h"
 
 /* One function per source file; meson.build says which, for programs other than uapi. */

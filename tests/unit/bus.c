@@ -703,12 +703,13 @@ static u64 many_nodes[12], many_handles[12];
 
 static int fail_open(void)
 {
-	struct b1_peer *peer = b1_peer_new(KUIDT_INIT(OPS_UID));
+	struct b1_peer *peer;
+	int ret;
 
-	if (!peer)
-		return -ENOMEM;
-	op_close(peer);
-	return 0;
+	ret = b1_peer_new(KUIDT_INIT(OPS_UID), &peer);
+	if (!ret)
+		op_close(peer);
+	return ret;
 }
 
 static int fail_transfer(void)
@@ -760,7 +761,7 @@ static const struct {
 	int (*run)(void);
 	unsigned int n_allocs;
 } failures[] = {
-	{ prepare_none, fail_open, 1 },
+	{ prepare_none, fail_open, 3 },
 	{ prepare_none, fail_transfer, 4 + 2 + 4 + 2 },
 	{ prepare_multicast, fail_multicast, 4 + 12 + 12 * 12 },
 	{ prepare_none, fail_send, 3 },

@@ -17,6 +17,8 @@
 
 #define OPS_MAX 40
 #define OPS_UID 1000
+/* more than anybody uses: limits are the subject of acct.c */
+#define OPS_ACCT_MAX (1ULL << 40)
 
 struct received {
 	unsigned int type;
@@ -29,9 +31,11 @@ struct received {
 
 static inline struct b1_peer *op_open(void)
 {
-	struct b1_peer *peer = b1_peer_new(KUIDT_INIT(OPS_UID));
+	struct b1_peer *peer;
 
-	ck_assert_ptr_nonnull(peer);
+	/* not while there are peers */
+	b1_acct_set_max(OPS_ACCT_MAX, OPS_ACCT_MAX);
+	ck_assert_int_eq(b1_peer_new(KUIDT_INIT(OPS_UID), &peer), 0);
 	/* somebody always polls */
 	peer->wq.n_sleepers = 1;
 	return peer;
@@ -270,9 +274,10 @@ static inline unsigned int op_wakes(struct b1_peer *peer)
 	return __atomic_exchange_n(&peer->wq.n_wakes, 0, __ATOMIC_RELAXED);
 }
 
-/* With all peers closed: no memory, no lock. */
+/* With all peers closed: no memory, no lock, no charge. */
 static inline void expect_nothing_left(void)
 {
+	ck_assert(b1_acct_is_idle());
 	ck_assert_int_eq(shim_n_live(), 0);
 	ck_assert_int_eq(shim_n_locked(), 0);
 }

@@ -34,6 +34,19 @@ const char *__tsan_default_options(void)
 }
 #endif
 
+static unsigned long shim_logged;
+
+unsigned long shim_n_logged(void)
+{
+	return __atomic_load_n(&shim_logged, __ATOMIC_RELAXED);
+}
+
+void shim_log(const char *format, ...)
+{
+	(void)format;
+	__atomic_fetch_add(&shim_logged, 1, __ATOMIC_RELAXED);
+}
+
 /* A thread, or a hook that plays one. */
 struct shim_context {
 	unsigned int n_held;
@@ -397,16 +410,20 @@ void xa_destroy(struct xarray *xa)
 
 void *xa_find(struct xarray *xa, unsigned long *index, unsigned long max, unsigned int filter)
 {
+	bool locked = shim_lock_is_held(&xa->lock.shim);
 	void *entry = NULL;
 	size_t i;
 
 	WARN_ON(filter != XA_PRESENT);
-	xa_lock(xa);
+	/* as in the kernel, the caller may hold the lock, or not */
+	if (!locked)
+		xa_lock(xa);
 	i = shim_xa_search(xa, *index);
 	if (i < xa->end && xa->slots[i].index <= max) {
 		*index = xa->slots[i].index;
 		entry = xa->slots[i].entry;
 	}
-	xa_unlock(xa);
+	if (!locked)
+		xa_unlock(xa);
 	return entry;
 }

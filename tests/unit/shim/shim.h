@@ -43,6 +43,9 @@ extern bool shim_killed;
 unsigned long shim_n_allocs(void);
 long shim_n_live(void);
 
+/* Lines that would have been logged. */
+unsigned long shim_n_logged(void);
+
 /* Locks that are held, by anybody. */
 long shim_n_locked(void);
 
@@ -51,7 +54,7 @@ unsigned int shim_n_grace_waits(void);
 
 /* For the headers of the shim only. */
 
-#define SHIM_LOCK_CLASSES 8
+#define SHIM_LOCK_CLASSES 32
 
 struct shim_lock_class {
 	int id;				/* 0: not seen before */
@@ -64,6 +67,7 @@ struct shim_lock {
 
 void shim_run_hook(enum shim_point point, const void *addr);
 _Noreturn void shim_bug(const char *file, int line, const char *what);
+void shim_log(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void shim_might_sleep(const char *what);
 bool shim_alloc_fails(void);
 void shim_lock_init(struct shim_lock *lock, struct shim_lock_class *class);

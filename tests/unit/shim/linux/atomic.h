@@ -48,6 +48,8 @@ extern int shim_mb_word;
 		shim_ok;								\
 	})
 
+#define ATOMIC64_INIT(_i) { (_i) }
+
 static inline void atomic64_set(atomic64_t *v, s64 i)
 {
 	__atomic_store_n(&v->counter, i, __ATOMIC_RELAXED);
@@ -61,6 +63,11 @@ static inline s64 atomic64_read(const atomic64_t *v)
 static inline s64 atomic64_add_return(s64 i, atomic64_t *v)
 {
 	return __atomic_add_fetch(&v->counter, i, __ATOMIC_SEQ_CST);
+}
+
+static inline s64 atomic64_inc_return(atomic64_t *v)
+{
+	return atomic64_add_return(1, v);
 }
 
 #endif /* SHIM_ATOMIC_H */

@@ -2,6 +2,8 @@
 #ifndef SHIM_BUG_H
 #define SHIM_BUG_H
 
+#include <linux/printk.h>
+
 #include "../shim.h"
 
 /* what is a warning in the kernel is the end of a test */

@@ -9,4 +9,7 @@
 #define READ_ONCE(_x) __atomic_load_n(&(_x), __ATOMIC_RELAXED)
 #define WRITE_ONCE(_x, _v) __atomic_store_n(&(_x), (_v), __ATOMIC_RELAXED)
 
+/* all options of the module are off */
+#define IS_ENABLED(_option) 0
+
 #endif /* SHIM_COMPILER_H */

@@ -11,6 +11,12 @@ struct mutex {
 	struct shim_lock shim;
 };
 
+#define DEFINE_MUTEX(_name)								\
+	struct mutex _name = {								\
+		.pthread = PTHREAD_MUTEX_INITIALIZER,					\
+		.shim = { .class = &(struct shim_lock_class){} },			\
+	}
+
 /* the locks that are set up at one place are of one class */
 #define mutex_init(_mutex)								\
 	do {										\

@@ -4,6 +4,9 @@
 
 #include <linux/types.h>
 
+#define check_add_overflow(_x, _y, _sum) __builtin_add_overflow((_x), (_y), (_sum))
+#define check_mul_overflow(_x, _y, _product) __builtin_mul_overflow((_x), (_y), (_product))
+
 static inline size_t shim_struct_size(size_t head, size_t element, size_t n)
 {
 	size_t size;

@@ -3,6 +3,7 @@
 #define SHIM_REFCOUNT_H
 
 #include <linux/bug.h>
+#include <linux/mutex.h>
 #include <linux/types.h>
 
 typedef struct {
@@ -33,6 +34,25 @@ static inline bool refcount_dec_and_test(refcount_t *r)
 
 	WARN_ON(old <= 0 || old > 0x40000000);
 	return old == 1;
+}
+
+/* The last reference is only dropped with the lock held, and then the lock stays held. */
+static inline bool refcount_dec_and_mutex_lock(refcount_t *r, struct mutex *lock)
+{
+	int old = refcount_read(r);
+
+	shim_might_sleep("refcount_dec_and_mutex_lock()");
+	while (old != 1) {
+		WARN_ON(old <= 0 || old > 0x40000000);
+		if (__atomic_compare_exchange_n(&r->refs, &old, old - 1, false, __ATOMIC_RELEASE,
+						__ATOMIC_RELAXED))
+			return false;
+	}
+	mutex_lock(lock);
+	if (refcount_dec_and_test(r))
+		return true;
+	mutex_unlock(lock);
+	return false;
 }
 
 #endif /* SHIM_REFCOUNT_H */

@@ -10,6 +10,11 @@ typedef struct {
 
 #define KUIDT_INIT(_value) ((kuid_t){ _value })
 
+static inline uid_t __kuid_val(kuid_t uid)
+{
+	return uid.val;
+}
+
 static inline bool uid_eq(kuid_t left, kuid_t right)
 {
 	return left.val == right.val;

@@ -32,6 +32,14 @@ struct xarray {
 	} while (0)
 #define xa_init(_xa) xa_init_flags((_xa), 0)
 
+#define DEFINE_XARRAY(_name)								\
+	struct xarray _name = {								\
+		.lock = {								\
+			.pthread = PTHREAD_MUTEX_INITIALIZER,				\
+			.shim = { .class = &(struct shim_lock_class){} },		\
+		},									\
+	}
+
 #define xa_lock(_xa) spin_lock(&(_xa)->lock)
 #define xa_unlock(_xa) spin_unlock(&(_xa)->lock)
 

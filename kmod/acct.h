@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Resource accounting
+ *
+ * Purpose: limits what users can take of each other. Knows users, who claims from them, and how
+ * much; knows nothing of the bus. What is charged when is up to the callers.
+ *
+ * Objects: three levels. struct b1_acct_user, the UID whose resources are claimed, has a maximum
+ * and what is left of it. struct b1_acct_quota, one for each UID that claims from a user, has what
+ * it got from the user and what is left of that. struct b1_acct_trace, one for each actor of a
+ * quota, has what the actor claimed. Constant: all UIDs, the actor, the pointers up, the maxima.
+ *
+ *	b1_acct_user.avail  + sum of b1_acct_quota.claimed  = maximum
+ *	b1_acct_quota.avail + sum of b1_acct_trace.claimed  = b1_acct_quota.claimed
+ *
+ * A quota or trace is active while something is claimed through it; only active ones count in the
+ * arithmetic. Others exist because somebody keeps a reference to use them again.
+ *
+ * Lifetime: b1_acct_trace_get() finds or makes all three levels and returns a counted reference to
+ * the trace. A trace pins its quota, a quota its user. An active trace pins itself: what is charged
+ * needs no reference to be discharged later.
+ *
+ * Locking: b1_acct_lock (mutex) protects which users, quotas and traces there are.
+ * b1_acct_user.lock (spinlock) protects all numbers below that user. Both are leaf locks as seen
+ * from the bus; the spinlock nests inside the mutex.
+ *
+ * Context: getting and putting may sleep; charging does not. Discharging may sleep, but does not
+ * allocate.
+ *
+ * Ordering: no lockless access.
+ */
+#ifndef B1_ACCT_H
+#define B1_ACCT_H
+
+#include <linux/cache.h>
+#include <linux/refcount.h>
+#include <linux/spinlock.h>
+#include <linux/types.h>
+#include <linux/xarray.h>
+
+enum b1_acct_slot {
+	B1_ACCT_OBJECTS,
+	B1_ACCT_BYTES,
+	B1_ACCT_N_SLOTS,
+};
+
+/* one amount for each slot */
+struct b1_acct_amounts {
+	u64 slots[B1_ACCT_N_SLOTS];
+};
+
+/* called for each user, and in between for its quotas, and in between for their traces */
+struct b1_acct_visitor {
+	void (*user)(void *data, u32 uid, const struct b1_acct_amounts *max,
+		     const struct b1_acct_amounts *avail);
+	void (*quota)(void *data, u32 uid, const struct b1_acct_amounts *claimed,
+		      const struct b1_acct_amounts *avail);
+	void (*trace)(void *data, u64 actor, const struct b1_acct_amounts *claimed);
+};
+
+struct b1_acct_user {
+	u32 uid;
+	struct xarray quotas;		/* by UID; b1_acct_lock */
+	struct b1_acct_amounts max;
+
+	spinlock_t lock ____cacheline_aligned_in_smp;
+	u64 n_quotas;			/* active ones */
+	struct b1_acct_amounts avail;
+};
+
+struct b1_acct_quota {
+	struct b1_acct_user *user;
+	u32 uid;
+	struct xarray traces;		/* by actor; b1_acct_lock */
+	u64 n_traces;			/* active ones */
+	struct b1_acct_amounts claimed;
+	struct b1_acct_amounts avail;
+};
+
+struct b1_acct_trace {
+	struct b1_acct_quota *quota;
+	u64 actor;
+	refcount_t refs;		/* the last one is dropped under b1_acct_lock */
+	struct b1_acct_amounts claimed;
+};
+
+int b1_acct_set_max(u64 objects, u64 bytes);
+bool b1_acct_is_idle(void);
+
+struct b1_acct_trace *b1_acct_trace_get(u32 user, u32 claimant, u64 actor);
+struct b1_acct_trace *b1_acct_trace_ref(struct b1_acct_trace *trace);
+void b1_acct_trace_put(struct b1_acct_trace *trace);
+
+int b1_acct_charge(struct b1_acct_trace *trace, u64 objects, u64 bytes,
+		   enum b1_acct_slot *refusedp);
+void b1_acct_discharge(struct b1_acct_trace *trace, u64 objects, u64 bytes);
+
+void b1_acct_trace_claimed(struct b1_acct_trace *trace, struct b1_acct_amounts *claimed);
+void b1_acct_visit(const struct b1_acct_visitor *visitor, void *data);
+
+#endif /* B1_ACCT_H */

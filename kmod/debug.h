@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Diagnosis
+ *
+ * Purpose: shows administrators who uses what: fdinfo of a peer, and /sys/kernel/debug/bus1. Nothing
+ * depends on it, and the formats are no interface for programs.
+ *
+ * Objects, Lifetime: the directory in debugfs, from module init to module exit.
+ *
+ * Locking: takes b1_queue.lock and the lock of the table of a peer for its fdinfo, but not
+ * b1_peer.lock: a peer whose command hangs in a page fault can still be looked at. Takes
+ * b1_acct_lock for the accounts.
+ *
+ * Context: may sleep.
+ *
+ * Ordering: none. The numbers of one peer, or user, are not from one instant.
+ */
+#ifndef B1_DEBUG_H
+#define B1_DEBUG_H
+
+#include <linux/seq_file.h>
+
+struct b1_peer;
+
+void b1_debug_init(void);
+void b1_debug_exit(void);
+void b1_debug_show_peer(struct seq_file *seq, struct b1_peer *peer);
+
+#endif /* B1_DEBUG_H */
