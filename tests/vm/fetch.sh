@@ -72,8 +72,10 @@ apt_unpack() {
 	# A list that is older than the mirror's packages leads to a 404: then once more with a new one.
 	if ! (cd "$tmp/deb" && apt_own "$arch" apt-get download "$@" >/dev/null 2>&1); then
 		apt_refresh "$arch" 0
-		(cd "$tmp/deb" && apt_own "$arch" apt-get download "$@" >&2) ||
+		if ! (cd "$tmp/deb" && apt_own "$arch" apt-get download "$@" >&2); then
+			rm -f "$BUS1_CACHE"/series-*	# there may be a newer kernel instead
 			die "cannot download $*"
+		fi
 	fi
 	for deb in "$tmp"/deb/*.deb; do
 		dpkg-deb -x "$deb" "$tmp/root" || die "cannot unpack $deb"
