@@ -150,7 +150,7 @@ static void expect_received(struct args_call *before, const struct args_call *c,
 	for (i = 0; i < N_TRANSFERS; i++)
 		before->dst[i] = (struct bus1_transfer){ .id = c->dst[i].id };
 	memcpy(before->data, ARGS_TEXT, 3);
-	memcpy(before->data + 16, ARGS_TEXT + 3, N_DATA - 3);
+	memcpy(before->data + 16, &ARGS_TEXT[3], N_DATA - 3);
 	ck_assert_mem_eq(before, c, sizeof(*c));
 }
 
