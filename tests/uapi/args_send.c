@@ -162,7 +162,7 @@ static void prepare(struct args_call *c, const struct args_scene *s)
 	c->ids[2] = s->a_to_b;
 	c->ids[3] = s->a_dead;
 	memcpy(c->data, ARGS_PAYLOAD, 3);
-	memcpy(c->data + 16, ARGS_PAYLOAD + 3, 5);
+	memcpy(c->data + 16, &ARGS_PAYLOAD[3], 5);
 	c->message = (struct bus1_message){
 		.type = BUS1_MESSAGE_TYPE_USER,
 		.n_transfers = ARGS_N_HANDLES,
