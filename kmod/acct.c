@@ -15,6 +15,11 @@
 /* An actor may claim half of what its quota could still get. */
 #define B1_ACCT_ACTOR_SHARES 2
 
+/*
+ * B1_ACCT_OFF=1 leaves charging out, for tests/bench/accounting to measure what it costs. A module
+ * built with it limits nothing.
+ */
+
 static DEFINE_MUTEX(b1_acct_lock);
 static DEFINE_XARRAY(b1_acct_users);
 static struct b1_acct_amounts b1_acct_max;
