@@ -874,8 +874,9 @@ START_TEST(lookup_during_abort)
 	mutex_lock(&receiver->lock);
 	ck_assert_ptr_null(b1_peer_find_handle(receiver, abort_slots[0].handle->obj.id));
 	mutex_unlock(&receiver->lock);
-	unit_disarm();
+	/* before the hook goes, which the other thread still looks at */
 	pthread_join(abort_thread, NULL);
+	unit_disarm();
 }
 END_TEST
 
