@@ -4,7 +4,6 @@
 #include <linux/err.h>
 #include <linux/errno.h>
 #include <linux/math64.h>
-#include <linux/minmax.h>
 #include <linux/mutex.h>
 #include <linux/overflow.h>
 #include <linux/sched.h>
@@ -21,8 +20,22 @@
  */
 
 static DEFINE_MUTEX(b1_acct_lock);
-static DEFINE_XARRAY(b1_acct_users);
+static DEFINE_XARRAY_FLAGS(b1_acct_users, XA_FLAGS_ACCOUNT);
 static struct b1_acct_amounts b1_acct_max;
+
+/*
+ * Whether a map has no entries. An insert that failed for lack of memory may have left inner nodes
+ * in it: they are no entries, and go.
+ */
+static bool b1_acct_trim(struct xarray *map)
+{
+	unsigned long index = 0;
+
+	if (xa_find(map, &index, ULONG_MAX, XA_PRESENT))
+		return false;
+	xa_destroy(map);
+	return true;
+}
 
 /**
  * b1_acct_set_max() - set what each user has
@@ -50,7 +63,7 @@ bool b1_acct_is_idle(void)
 	bool idle;
 
 	mutex_lock(&b1_acct_lock);
-	idle = xa_empty(&b1_acct_users);
+	idle = b1_acct_trim(&b1_acct_users);
 	mutex_unlock(&b1_acct_lock);
 	return idle;
 }
@@ -83,7 +96,7 @@ static void b1_acct_user_free_if_unused(struct b1_acct_user *user)
 {
 	lockdep_assert_held(&b1_acct_lock);
 
-	if (!xa_empty(&user->quotas))
+	if (!b1_acct_trim(&user->quotas))
 		return;
 	WARN_ON_ONCE(user->n_quotas);
 	WARN_ON_ONCE(memcmp(&user->avail, &user->max, sizeof(user->avail)));
@@ -115,7 +128,7 @@ static void b1_acct_quota_free_if_unused(struct b1_acct_quota *quota)
 {
 	struct b1_acct_user *user = quota->user;
 
-	if (!xa_empty(&quota->traces))
+	if (!b1_acct_trim(&quota->traces))
 		return;
 	WARN_ON_ONCE(quota->n_traces);
 	xa_erase(&user->quotas, quota->uid);

@@ -269,8 +269,10 @@ void b1_message_install(struct b1_message *message)
 	b1_acct_discharge(message->charged, 1, message->n_data);
 	message->n_charged--;
 	message->n_data = 0;
-	for (i = 0; i < message->n_handles; i++)
+	for (i = 0; i < message->n_handles; i++) {
 		b1_message_recharge(message, &message->handles[i]->obj, peer->own);
+		cond_resched();
+	}
 	/* each notification goes in front of those placed before */
 	for (i = message->n_handles; i > 0; i--) {
 		b1_handle_install(message->handles[i - 1], true);

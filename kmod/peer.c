@@ -425,12 +425,10 @@ static void b1_peer_stat_objects(struct b1_peer *peer, struct b1_peer_stat *stat
 	/* under this lock an object that is in the table is not freed */
 	xa_lock(&peer->objects);
 	xa_for_each(&peer->objects, index, obj) {
-		if (!smp_load_acquire(&obj->live))
-			continue;
-		if (b1_object_is_node(obj))
-			stat->n_nodes++;
-		else
-			stat->n_handles++;
+		if (smp_load_acquire(&obj->live)) {
+			stat->n_nodes += b1_object_is_node(obj);
+			stat->n_handles += !b1_object_is_node(obj);
+		}
 		if (++n % B1_PEER_STAT_BATCH)
 			continue;
 		xa_unlock(&peer->objects);

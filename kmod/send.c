@@ -43,6 +43,7 @@ void b1_send_deinit(struct b1_send *send)
 		if (dest->charged)
 			b1_acct_discharge(dest->charged, 1 + send->n_nodes, send->n_data);
 		b1_message_free(dest->message);
+		cond_resched();
 	}
 	b1_payload_unref(send->payload);
 	b1_tx_unref(send->tx);
@@ -114,6 +115,9 @@ static int b1_send_charge(struct b1_send *send, size_t *n_livep)
 			return ret;
 		dest->charged = trace;
 		++*n_livep;
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		cond_resched();
 	}
 	return 0;
 }

@@ -329,7 +329,8 @@ static void run_failing(const struct args_command *command, struct args_call *c,
 void args_test_row(const struct args_command *command, size_t i)
 {
 	struct args_scene s;
-	struct args_call c;
+	/* not on the stack: behind that there may not be room for the largest iovec */
+	static struct args_call c;
 
 	args_scene_init(&s);
 	args_prepare(command, &c, &s);
@@ -357,7 +358,8 @@ void args_test_order(const struct args_command *command, size_t i)
 {
 	const struct args_row *first = &command->rows[i], *second;
 	struct args_scene s;
-	struct args_call c;
+	/* not on the stack: behind that there may not be room for the largest iovec */
+	static struct args_call c;
 	size_t j;
 
 	args_scene_init(&s);
@@ -383,7 +385,8 @@ void args_test_pointer(const struct args_command *command, size_t i)
 	};
 	struct args_row row = { .name = pointer->name, .error = EFAULT, .flags = pointer->flags };
 	struct args_scene s;
-	struct args_call c;
+	/* not on the stack: behind that there may not be room for the largest iovec */
+	static struct args_call c;
 
 	if (set.kind == ARGS_READONLY && !pointer->output)
 		return;

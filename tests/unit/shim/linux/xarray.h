@@ -32,7 +32,7 @@ struct xarray {
 	} while (0)
 #define xa_init(_xa) xa_init_flags((_xa), 0)
 
-#define DEFINE_XARRAY(_name)								\
+#define DEFINE_XARRAY_FLAGS(_name, _flags)								\
 	struct xarray _name = {								\
 		.lock = {								\
 			.pthread = PTHREAD_MUTEX_INITIALIZER,				\
