@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <linux/bitops.h>
 #include <linux/bug.h>
-#include <linux/err.h>
+#include <linux/container_of.h>
 #include <linux/errno.h>
+#include <linux/lockdep.h>
 #include <linux/math64.h>
+#include <linux/minmax.h>
 #include <linux/mutex.h>
 #include <linux/overflow.h>
-#include <linux/sched.h>
 #include <linux/slab.h>
 
 #include "acct.h"
@@ -20,22 +21,18 @@
  */
 
 static DEFINE_MUTEX(b1_acct_lock);
-static DEFINE_XARRAY_FLAGS(b1_acct_users, XA_FLAGS_ACCOUNT);
+static struct rb_root b1_acct_users = RB_ROOT;
 static struct b1_acct_amounts b1_acct_max;
 
 /*
- * Whether a map has no entries. An insert that failed for lack of memory may have left inner nodes
- * in it: they are no entries, and go.
+ * A user, one of its quotas, and one of the traces of that: what a lookup found, or what is to be
+ * linked where it finds nothing. NULL: is not there.
  */
-static bool b1_acct_trim(struct xarray *map)
-{
-	unsigned long index = 0;
-
-	if (xa_find(map, &index, ULONG_MAX, XA_PRESENT))
-		return false;
-	xa_destroy(map);
-	return true;
-}
+struct b1_acct_path {
+	struct b1_acct_user *user;
+	struct b1_acct_quota *quota;
+	struct b1_acct_trace *trace;
+};
 
 /**
  * b1_acct_set_max() - set what each user has
@@ -46,11 +43,16 @@ static bool b1_acct_trim(struct xarray *map)
  */
 int b1_acct_set_max(u64 objects, u64 bytes)
 {
-	if (!b1_acct_is_idle())
-		return -EBUSY;
-	b1_acct_max.slots[B1_ACCT_OBJECTS] = objects;
-	b1_acct_max.slots[B1_ACCT_BYTES] = bytes;
-	return 0;
+	int ret = -EBUSY;
+
+	mutex_lock(&b1_acct_lock);
+	if (RB_EMPTY_ROOT(&b1_acct_users)) {
+		b1_acct_max.slots[B1_ACCT_OBJECTS] = objects;
+		b1_acct_max.slots[B1_ACCT_BYTES] = bytes;
+		ret = 0;
+	}
+	mutex_unlock(&b1_acct_lock);
+	return ret;
 }
 
 /**
@@ -63,119 +65,123 @@ bool b1_acct_is_idle(void)
 	bool idle;
 
 	mutex_lock(&b1_acct_lock);
-	idle = b1_acct_trim(&b1_acct_users);
+	idle = RB_EMPTY_ROOT(&b1_acct_users);
 	mutex_unlock(&b1_acct_lock);
 	return idle;
 }
 
+/* Trees */
+
+static struct b1_acct_item *b1_acct_item_from_node(const struct rb_node *node)
+{
+	return rb_entry_safe(node, struct b1_acct_item, node);
+}
+
+static int b1_acct_item_cmp(const void *key, const struct rb_node *node)
+{
+	u64 id = *(const u64 *)key, other = b1_acct_item_from_node(node)->id;
+
+	return id < other ? -1 : id > other;
+}
+
+static bool b1_acct_item_less(struct rb_node *node, const struct rb_node *other)
+{
+	return b1_acct_item_from_node(node)->id < b1_acct_item_from_node(other)->id;
+}
+
+static struct b1_acct_item *b1_acct_item_find(const struct rb_root *tree, u64 id)
+{
+	lockdep_assert_held(&b1_acct_lock);
+
+	return b1_acct_item_from_node(rb_find(&id, tree, b1_acct_item_cmp));
+}
+
+/* Links a new item with an ID that is not in the tree. */
+static void b1_acct_item_link(struct b1_acct_item *item, struct rb_root *tree, u64 id)
+{
+	lockdep_assert_held(&b1_acct_lock);
+
+	item->id = id;
+	rb_add(&item->node, tree, b1_acct_item_less);
+}
+
 /* Lookup, creation, end */
 
-static struct b1_acct_user *b1_acct_user_find(u32 uid)
+static struct b1_acct_path b1_acct_path_find(u32 user, u32 claimant, u64 actor)
 {
-	struct b1_acct_user *user;
+	struct b1_acct_path path = {};
+	struct b1_acct_item *item;
 
-	user = xa_load(&b1_acct_users, uid);
-	if (user)
-		return user;
-	user = kzalloc(sizeof(*user), GFP_KERNEL_ACCOUNT);
-	if (!user)
-		return NULL;
-	user->uid = uid;
-	xa_init_flags(&user->quotas, XA_FLAGS_ACCOUNT);
-	spin_lock_init(&user->lock);
-	user->max = b1_acct_max;
-	user->avail = b1_acct_max;
-	if (xa_insert(&b1_acct_users, uid, user, GFP_KERNEL_ACCOUNT)) {
-		kfree(user);
-		return NULL;
+	item = b1_acct_item_find(&b1_acct_users, user);
+	if (!item)
+		return path;
+	path.user = container_of(item, struct b1_acct_user, item);
+	item = b1_acct_item_find(&path.user->quotas, claimant);
+	if (!item)
+		return path;
+	path.quota = container_of(item, struct b1_acct_quota, item);
+	item = b1_acct_item_find(&path.quota->traces, actor);
+	if (item)
+		path.trace = container_of(item, struct b1_acct_trace, item);
+	return path;
+}
+
+/* Whether all is there, or can be linked. */
+static bool b1_acct_path_is_covered(const struct b1_acct_path *found,
+				    const struct b1_acct_path *spare)
+{
+	return (found->user || spare->user) && (found->quota || spare->quota) &&
+	       (found->trace || spare->trace);
+}
+
+/*
+ * Allocates what was not found and is not spare. @found is from before the lock was dropped: what
+ * it points to may be gone. False if there is no memory.
+ */
+static bool b1_acct_path_cover(const struct b1_acct_path *found, struct b1_acct_path *spare)
+{
+	if (!found->user && !spare->user) {
+		spare->user = kzalloc(sizeof(*spare->user), GFP_KERNEL_ACCOUNT);
+		if (spare->user)
+			spin_lock_init(&spare->user->lock);
 	}
-	return user;
+	if (!found->quota && !spare->quota)
+		spare->quota = kzalloc(sizeof(*spare->quota), GFP_KERNEL_ACCOUNT);
+	if (!found->trace && !spare->trace)
+		spare->trace = kzalloc(sizeof(*spare->trace), GFP_KERNEL_ACCOUNT);
+	return b1_acct_path_is_covered(found, spare);
 }
 
-static void b1_acct_user_free_if_unused(struct b1_acct_user *user)
+static void b1_acct_path_free(struct b1_acct_path *spare)
 {
-	lockdep_assert_held(&b1_acct_lock);
-
-	if (!b1_acct_trim(&user->quotas))
-		return;
-	WARN_ON_ONCE(user->n_quotas);
-	WARN_ON_ONCE(memcmp(&user->avail, &user->max, sizeof(user->avail)));
-	xa_erase(&b1_acct_users, user->uid);
-	kfree(user);
+	kfree(spare->trace);
+	kfree(spare->quota);
+	kfree(spare->user);
 }
 
-static struct b1_acct_quota *b1_acct_quota_find(struct b1_acct_user *user, u32 uid)
+/* Links what was not found. Cannot fail. Returns the trace, with a reference for the caller. */
+static struct b1_acct_trace *b1_acct_path_link(struct b1_acct_path *found,
+					       struct b1_acct_path *spare, u32 user, u32 claimant,
+					       u64 actor)
 {
-	struct b1_acct_quota *quota;
-
-	quota = xa_load(&user->quotas, uid);
-	if (quota)
-		return quota;
-	quota = kzalloc(sizeof(*quota), GFP_KERNEL_ACCOUNT);
-	if (!quota)
-		return NULL;
-	quota->user = user;
-	quota->uid = uid;
-	xa_init_flags(&quota->traces, XA_FLAGS_ACCOUNT);
-	if (xa_insert(&user->quotas, uid, quota, GFP_KERNEL_ACCOUNT)) {
-		kfree(quota);
-		return NULL;
+	if (found->trace)
+		return b1_acct_trace_ref(found->trace);
+	if (!found->user) {
+		swap(found->user, spare->user);
+		found->user->max = b1_acct_max;
+		found->user->avail = b1_acct_max;
+		b1_acct_item_link(&found->user->item, &b1_acct_users, user);
 	}
-	return quota;
-}
-
-static void b1_acct_quota_free_if_unused(struct b1_acct_quota *quota)
-{
-	struct b1_acct_user *user = quota->user;
-
-	if (!b1_acct_trim(&quota->traces))
-		return;
-	WARN_ON_ONCE(quota->n_traces);
-	xa_erase(&user->quotas, quota->uid);
-	kfree(quota);
-	b1_acct_user_free_if_unused(user);
-}
-
-static struct b1_acct_trace *b1_acct_trace_find(struct b1_acct_quota *quota, u64 actor)
-{
-	struct b1_acct_trace *trace;
-
-	trace = xa_load(&quota->traces, actor);
-	if (trace)
-		return b1_acct_trace_ref(trace);
-	trace = kzalloc(sizeof(*trace), GFP_KERNEL_ACCOUNT);
-	if (!trace)
-		return NULL;
-	trace->quota = quota;
-	trace->actor = actor;
-	refcount_set(&trace->refs, 1);
-	if (xa_insert(&quota->traces, actor, trace, GFP_KERNEL_ACCOUNT)) {
-		kfree(trace);
-		return NULL;
+	if (!found->quota) {
+		swap(found->quota, spare->quota);
+		found->quota->user = found->user;
+		b1_acct_item_link(&found->quota->item, &found->user->quotas, claimant);
 	}
-	return trace;
-}
-
-static struct b1_acct_trace *b1_acct_trace_get_locked(u32 user_uid, u32 claimant, u64 actor)
-{
-	struct b1_acct_trace *trace;
-	struct b1_acct_quota *quota;
-	struct b1_acct_user *user;
-
-	lockdep_assert_held(&b1_acct_lock);
-
-	user = b1_acct_user_find(user_uid);
-	if (!user)
-		return NULL;
-	quota = b1_acct_quota_find(user, claimant);
-	if (!quota) {
-		b1_acct_user_free_if_unused(user);
-		return NULL;
-	}
-	trace = b1_acct_trace_find(quota, actor);
-	if (!trace)
-		b1_acct_quota_free_if_unused(quota);
-	return trace;
+	swap(found->trace, spare->trace);
+	found->trace->quota = found->quota;
+	refcount_set(&found->trace->refs, 1);
+	b1_acct_item_link(&found->trace->item, &found->quota->traces, actor);
+	return found->trace;
 }
 
 /**
@@ -184,15 +190,27 @@ static struct b1_acct_trace *b1_acct_trace_get_locked(u32 user_uid, u32 claimant
  * @claimant:	UID that claims
  * @actor:	which of those that claim as @claimant; unique among all that ever exist
  *
+ * Allocates without the lock: who has to wait for memory must not make others wait.
+ *
  * Return: a trace, to be put by the caller; NULL if there is no memory.
  */
 struct b1_acct_trace *b1_acct_trace_get(u32 user, u32 claimant, u64 actor)
 {
-	struct b1_acct_trace *trace;
+	struct b1_acct_path found, spare = {};
+	struct b1_acct_trace *trace = NULL;
 
-	mutex_lock(&b1_acct_lock);
-	trace = b1_acct_trace_get_locked(user, claimant, actor);
-	mutex_unlock(&b1_acct_lock);
+	/*
+	 * What was found may be gone when there is memory for the rest. Each round adds to what is
+	 * spare, so there are at most four.
+	 */
+	do {
+		mutex_lock(&b1_acct_lock);
+		found = b1_acct_path_find(user, claimant, actor);
+		if (b1_acct_path_is_covered(&found, &spare))
+			trace = b1_acct_path_link(&found, &spare, user, claimant, actor);
+		mutex_unlock(&b1_acct_lock);
+	} while (!trace && b1_acct_path_cover(&found, &spare));
+	b1_acct_path_free(&spare);
 	return trace;
 }
 
@@ -200,6 +218,28 @@ struct b1_acct_trace *b1_acct_trace_ref(struct b1_acct_trace *trace)
 {
 	refcount_inc(&trace->refs);
 	return trace;
+}
+
+static void b1_acct_user_free_if_unused(struct b1_acct_user *user)
+{
+	if (!RB_EMPTY_ROOT(&user->quotas))
+		return;
+	WARN_ON_ONCE(user->n_quotas);
+	WARN_ON_ONCE(memcmp(&user->avail, &user->max, sizeof(user->avail)));
+	rb_erase(&user->item.node, &b1_acct_users);
+	kfree(user);
+}
+
+static void b1_acct_quota_free_if_unused(struct b1_acct_quota *quota)
+{
+	struct b1_acct_user *user = quota->user;
+
+	if (!RB_EMPTY_ROOT(&quota->traces))
+		return;
+	WARN_ON_ONCE(quota->n_traces);
+	rb_erase(&quota->item.node, &user->quotas);
+	kfree(quota);
+	b1_acct_user_free_if_unused(user);
 }
 
 /**
@@ -214,7 +254,7 @@ void b1_acct_trace_put(struct b1_acct_trace *trace)
 		return;
 	quota = trace->quota;
 	WARN_ON_ONCE(trace->claimed.slots[B1_ACCT_OBJECTS] || trace->claimed.slots[B1_ACCT_BYTES]);
-	xa_erase(&quota->traces, trace->actor);
+	rb_erase(&trace->item.node, &quota->traces);
 	kfree(trace);
 	b1_acct_quota_free_if_unused(quota);
 	mutex_unlock(&b1_acct_lock);
@@ -267,7 +307,7 @@ static __always_inline bool b1_acct_check(const struct b1_acct_trace *trace,
 		return true;
 	need -= quota->avail.slots[slot];
 	*takep = need;
-	if (quota->uid != user->uid &&
+	if (quota->item.id != user->item.id &&
 	    !b1_acct_reserve(b1_acct_user_shares(n_quotas), quota->claimed.slots[slot], need, &need))
 		return false;
 	return need <= user->avail.slots[slot];
@@ -399,65 +439,78 @@ void b1_acct_discharge(struct b1_acct_trace *trace, u64 objects, u64 bytes)
 /* Diagnosis */
 
 /**
- * b1_acct_trace_claimed() - what is claimed through a trace
- * @trace:	trace
- * @claimed:	returns the amounts
+ * b1_acct_trace_stat() - what is claimed through a trace, and around it
+ * @trace:	trace; borrowed
+ * @stat:	returns the amounts, from one instant
  */
-void b1_acct_trace_claimed(struct b1_acct_trace *trace, struct b1_acct_amounts *claimed)
+void b1_acct_trace_stat(struct b1_acct_trace *trace, struct b1_acct_stat *stat)
 {
-	struct b1_acct_user *user = trace->quota->user;
+	struct b1_acct_quota *quota = trace->quota;
+	struct b1_acct_user *user = quota->user;
 
 	spin_lock(&user->lock);
-	*claimed = trace->claimed;
+	stat->user_max = user->max;
+	stat->user_avail = user->avail;
+	stat->quota_claimed = quota->claimed;
+	stat->quota_avail = quota->avail;
+	stat->claimed = trace->claimed;
 	spin_unlock(&user->lock);
 }
 
-static void b1_acct_visit_quota(struct b1_acct_quota *quota,
-				const struct b1_acct_visitor *visitor, void *data)
+/* No user is without a quota, and no quota without a trace, but while the lock is held. */
+static struct b1_acct_trace *b1_acct_first_of_quota(const struct rb_node *node)
 {
-	struct b1_acct_amounts claimed, avail;
-	struct b1_acct_trace *trace;
-	unsigned long index;
+	struct b1_acct_quota *quota = rb_entry(node, struct b1_acct_quota, item.node);
 
-	spin_lock(&quota->user->lock);
-	claimed = quota->claimed;
-	avail = quota->avail;
-	spin_unlock(&quota->user->lock);
-	visitor->quota(data, quota->uid, &claimed, &avail);
-	xa_for_each(&quota->traces, index, trace) {
-		b1_acct_trace_claimed(trace, &claimed);
-		visitor->trace(data, trace->actor, &claimed);
-		cond_resched();
+	return rb_entry(rb_first(&quota->traces), struct b1_acct_trace, item.node);
+}
+
+static struct b1_acct_trace *b1_acct_first_of_user(const struct rb_node *node)
+{
+	struct b1_acct_user *user = rb_entry(node, struct b1_acct_user, item.node);
+
+	return b1_acct_first_of_quota(rb_first(&user->quotas));
+}
+
+/* The trace behind a linked one, or the first if that is NULL; NULL at the end. */
+static struct b1_acct_trace *b1_acct_trace_behind(const struct b1_acct_trace *trace)
+{
+	struct rb_node *node;
+
+	lockdep_assert_held(&b1_acct_lock);
+
+	if (trace) {
+		node = rb_next(&trace->item.node);
+		if (node)
+			return rb_entry(node, struct b1_acct_trace, item.node);
+		node = rb_next(&trace->quota->item.node);
+		if (node)
+			return b1_acct_first_of_quota(node);
+		node = rb_next(&trace->quota->user->item.node);
+	} else {
+		node = rb_first(&b1_acct_users);
 	}
-}
-
-static void b1_acct_visit_user(struct b1_acct_user *user, const struct b1_acct_visitor *visitor,
-			       void *data)
-{
-	struct b1_acct_amounts avail;
-	struct b1_acct_quota *quota;
-	unsigned long index;
-
-	spin_lock(&user->lock);
-	avail = user->avail;
-	spin_unlock(&user->lock);
-	visitor->user(data, user->uid, &user->max, &avail);
-	xa_for_each(&user->quotas, index, quota)
-		b1_acct_visit_quota(quota, visitor, data);
+	return node ? b1_acct_first_of_user(node) : NULL;
 }
 
 /**
- * b1_acct_visit() - tell of all users, quotas and traces
- * @visitor:	what to call; must not call anything here
- * @data:	passed to @visitor
+ * b1_acct_trace_next() - go through all traces: by user, then by claimant, then by actor
+ * @trace:	trace whose reference is consumed, or NULL for the first
+ *
+ * The lock is only taken for one step, however many there are. What comes or goes meanwhile may be
+ * seen or not.
+ *
+ * Return: a trace, to be put by the caller or passed to the next call; NULL if there is none left.
  */
-void b1_acct_visit(const struct b1_acct_visitor *visitor, void *data)
+struct b1_acct_trace *b1_acct_trace_next(struct b1_acct_trace *trace)
 {
-	struct b1_acct_user *user;
-	unsigned long index;
+	struct b1_acct_trace *next;
 
 	mutex_lock(&b1_acct_lock);
-	xa_for_each(&b1_acct_users, index, user)
-		b1_acct_visit_user(user, visitor, data);
+	next = b1_acct_trace_behind(trace);
+	if (next)
+		b1_acct_trace_ref(next);
 	mutex_unlock(&b1_acct_lock);
+	b1_acct_trace_put(trace);
+	return next;
 }

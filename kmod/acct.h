@@ -20,9 +20,10 @@
  * the trace. A trace pins its quota, a quota its user. An active trace pins itself: what is charged
  * needs no reference to be discharged later.
  *
- * Locking: b1_acct_lock (mutex) protects which users, quotas and traces there are.
+ * Locking: b1_acct_lock (mutex) protects which users, quotas and traces there are: the trees. All
+ * users of the bus take it, so nothing is allocated and no tree is walked while it is held.
  * b1_acct_user.lock (spinlock) protects all numbers below that user. Both are leaf locks as seen
- * from the bus; the spinlock nests inside the mutex.
+ * from the bus, and are not taken together.
  *
  * Context: getting and putting may sleep; charging does not. Discharging may sleep, but does not
  * allocate.
@@ -33,10 +34,10 @@
 #define B1_ACCT_H
 
 #include <linux/cache.h>
+#include <linux/rbtree.h>
 #include <linux/refcount.h>
 #include <linux/spinlock.h>
 #include <linux/types.h>
-#include <linux/xarray.h>
 
 enum b1_acct_slot {
 	B1_ACCT_OBJECTS,
@@ -49,18 +50,24 @@ struct b1_acct_amounts {
 	u64 slots[B1_ACCT_N_SLOTS];
 };
 
-/* called for each user, and in between for its quotas, and in between for their traces */
-struct b1_acct_visitor {
-	void (*user)(void *data, u32 uid, const struct b1_acct_amounts *max,
-		     const struct b1_acct_amounts *avail);
-	void (*quota)(void *data, u32 uid, const struct b1_acct_amounts *claimed,
-		      const struct b1_acct_amounts *avail);
-	void (*trace)(void *data, u64 actor, const struct b1_acct_amounts *claimed);
+/* what a trace, its quota and its user have, for diagnosis */
+struct b1_acct_stat {
+	struct b1_acct_amounts user_max;
+	struct b1_acct_amounts user_avail;
+	struct b1_acct_amounts quota_claimed;
+	struct b1_acct_amounts quota_avail;
+	struct b1_acct_amounts claimed;
+};
+
+/* member of a tree, which is sorted by the ID; b1_acct_lock */
+struct b1_acct_item {
+	u64 id;				/* constant */
+	struct rb_node node;
 };
 
 struct b1_acct_user {
-	u32 uid;
-	struct xarray quotas;		/* by UID; b1_acct_lock */
+	struct b1_acct_item item;	/* by UID */
+	struct rb_root quotas;		/* by UID; b1_acct_lock */
 	struct b1_acct_amounts max;
 
 	spinlock_t lock ____cacheline_aligned_in_smp;
@@ -70,18 +77,18 @@ struct b1_acct_user {
 
 struct b1_acct_quota {
 	struct b1_acct_user *user;
-	u32 uid;
-	struct xarray traces;		/* by actor; b1_acct_lock */
 	u64 n_traces;			/* active ones */
 	struct b1_acct_amounts claimed;
 	struct b1_acct_amounts avail;
+	struct b1_acct_item item;	/* b1_acct_user.quotas, by UID of the claimant */
+	struct rb_root traces;		/* by actor; b1_acct_lock */
 };
 
 struct b1_acct_trace {
 	struct b1_acct_quota *quota;
-	u64 actor;
 	refcount_t refs;		/* the last one is dropped under b1_acct_lock */
 	struct b1_acct_amounts claimed;
+	struct b1_acct_item item;	/* b1_acct_quota.traces, by actor */
 };
 
 int b1_acct_set_max(u64 objects, u64 bytes);
@@ -95,7 +102,7 @@ int b1_acct_charge(struct b1_acct_trace *trace, u64 objects, u64 bytes,
 		   enum b1_acct_slot *refusedp);
 void b1_acct_discharge(struct b1_acct_trace *trace, u64 objects, u64 bytes);
 
-void b1_acct_trace_claimed(struct b1_acct_trace *trace, struct b1_acct_amounts *claimed);
-void b1_acct_visit(const struct b1_acct_visitor *visitor, void *data);
+void b1_acct_trace_stat(struct b1_acct_trace *trace, struct b1_acct_stat *stat);
+struct b1_acct_trace *b1_acct_trace_next(struct b1_acct_trace *trace);
 
 #endif /* B1_ACCT_H */

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <linux/debugfs.h>
+#include <linux/fs.h>
 #include <linux/module.h>
 #include <linux/seq_file.h>
 #include <linux/uidgid.h>
@@ -19,10 +20,10 @@ static struct dentry *b1_debug_dir;
 void b1_debug_show_peer(struct seq_file *seq, struct b1_peer *peer)
 {
 	struct b1_peer_stat stat;
-	struct b1_acct_amounts own;
+	struct b1_acct_stat own;
 
 	b1_peer_stat(peer, &stat);
-	b1_acct_trace_claimed(peer->own, &own);
+	b1_acct_trace_stat(peer->own, &own);
 	seq_printf(seq, "bus1-peer:\t%llu\n", peer->actor);
 	seq_printf(seq, "bus1-account:\t%u\n",
 		   from_kuid_munged(seq_user_ns(seq), peer->account));
@@ -30,44 +31,123 @@ void b1_debug_show_peer(struct seq_file *seq, struct b1_peer *peer)
 	seq_printf(seq, "bus1-handles:\t%llu\n", stat.n_handles);
 	seq_printf(seq, "bus1-messages:\t%llu\n", stat.n_messages);
 	seq_printf(seq, "bus1-message-bytes:\t%llu\n", stat.n_bytes);
-	seq_printf(seq, "bus1-charged-objects:\t%llu\n", own.slots[B1_ACCT_OBJECTS]);
-	seq_printf(seq, "bus1-charged-bytes:\t%llu\n", own.slots[B1_ACCT_BYTES]);
+	seq_printf(seq, "bus1-charged-objects:\t%llu\n",
+		   own.claimed.slots[B1_ACCT_OBJECTS]);
+	seq_printf(seq, "bus1-charged-bytes:\t%llu\n", own.claimed.slots[B1_ACCT_BYTES]);
 }
 
-static void b1_debug_show_user(void *data, u32 uid, const struct b1_acct_amounts *max,
-			       const struct b1_acct_amounts *avail)
+/*
+ * The accounts: a record for each trace, with the user and quota in front if it is their first. A
+ * file that is being read keeps a reference to the next trace, not a lock.
+ */
+struct b1_debug_cursor {
+	struct b1_acct_trace *trace;	/* counted; NULL: at the end, or before the start */
+	bool new_user;
+	bool new_quota;
+};
+
+static void b1_debug_show_user(struct seq_file *seq, u64 uid, const struct b1_acct_stat *stat)
 {
-	seq_printf(data, "user %u: objects %llu of %llu available, bytes %llu of %llu available\n",
-		   uid, avail->slots[B1_ACCT_OBJECTS], max->slots[B1_ACCT_OBJECTS],
-		   avail->slots[B1_ACCT_BYTES], max->slots[B1_ACCT_BYTES]);
+	seq_printf(seq, "user %llu: objects %llu of %llu available, bytes %llu of %llu available\n",
+		   uid, stat->user_avail.slots[B1_ACCT_OBJECTS],
+		   stat->user_max.slots[B1_ACCT_OBJECTS], stat->user_avail.slots[B1_ACCT_BYTES],
+		   stat->user_max.slots[B1_ACCT_BYTES]);
 }
 
-static void b1_debug_show_quota(void *data, u32 uid, const struct b1_acct_amounts *claimed,
-				const struct b1_acct_amounts *avail)
+static void b1_debug_show_quota(struct seq_file *seq, u64 uid, const struct b1_acct_stat *stat)
 {
-	seq_printf(data, "  by user %u: objects %llu, %llu of them unused, bytes %llu, %llu unused\n",
-		   uid, claimed->slots[B1_ACCT_OBJECTS], avail->slots[B1_ACCT_OBJECTS],
-		   claimed->slots[B1_ACCT_BYTES], avail->slots[B1_ACCT_BYTES]);
+	seq_printf(seq, "  by user %llu: objects %llu, %llu of them unused, bytes %llu, %llu unused\n",
+		   uid, stat->quota_claimed.slots[B1_ACCT_OBJECTS],
+		   stat->quota_avail.slots[B1_ACCT_OBJECTS],
+		   stat->quota_claimed.slots[B1_ACCT_BYTES],
+		   stat->quota_avail.slots[B1_ACCT_BYTES]);
 }
 
-static void b1_debug_show_trace(void *data, u64 actor, const struct b1_acct_amounts *claimed)
+static int b1_debug_accounts_show(struct seq_file *seq, void *record)
 {
-	seq_printf(data, "    by peer %llu: objects %llu, bytes %llu\n", actor,
-		   claimed->slots[B1_ACCT_OBJECTS], claimed->slots[B1_ACCT_BYTES]);
-}
+	const struct b1_debug_cursor *cursor = seq->private;
+	struct b1_acct_trace *trace = record;
+	struct b1_acct_stat stat;
 
-static int b1_debug_accounts_show(struct seq_file *seq, void *unused)
-{
-	static const struct b1_acct_visitor visitor = {
-		.user = b1_debug_show_user,
-		.quota = b1_debug_show_quota,
-		.trace = b1_debug_show_trace,
-	};
-
-	b1_acct_visit(&visitor, seq);
+	b1_acct_trace_stat(trace, &stat);
+	if (cursor->new_user)
+		b1_debug_show_user(seq, trace->quota->user->item.id, &stat);
+	if (cursor->new_quota)
+		b1_debug_show_quota(seq, trace->quota->item.id, &stat);
+	seq_printf(seq, "    by peer %llu: objects %llu, bytes %llu\n", trace->item.id,
+		   stat.claimed.slots[B1_ACCT_OBJECTS], stat.claimed.slots[B1_ACCT_BYTES]);
 	return 0;
 }
-DEFINE_SHOW_ATTRIBUTE(b1_debug_accounts);
+
+/* Consumes the reference of the cursor. The next trace is there before the last one may go. */
+static struct b1_acct_trace *b1_debug_advance(struct b1_debug_cursor *cursor)
+{
+	struct b1_acct_quota *quota = cursor->trace->quota;
+	struct b1_acct_user *user = quota->user;
+
+	cursor->trace = b1_acct_trace_next(cursor->trace);
+	if (cursor->trace) {
+		/* only compared: they may be gone */
+		cursor->new_quota = cursor->trace->quota != quota;
+		cursor->new_user = cursor->trace->quota->user != user;
+	}
+	return cursor->trace;
+}
+
+/* Either from the beginning or where the last read stopped, see seq_read(). */
+static void *b1_debug_accounts_start(struct seq_file *seq, loff_t *pos)
+{
+	struct b1_debug_cursor *cursor = seq->private;
+
+	if (*pos)
+		return cursor->trace;
+	b1_acct_trace_put(cursor->trace);
+	*cursor = (struct b1_debug_cursor){
+		.trace = b1_acct_trace_next(NULL),
+		.new_user = true,
+		.new_quota = true,
+	};
+	return cursor->trace;
+}
+
+static void *b1_debug_accounts_next(struct seq_file *seq, void *record, loff_t *pos)
+{
+	++*pos;
+	return b1_debug_advance(seq->private);
+}
+
+static void b1_debug_accounts_stop(struct seq_file *seq, void *record)
+{
+}
+
+static int b1_debug_accounts_open(struct inode *inode, struct file *file)
+{
+	static const struct seq_operations ops = {
+		.start = b1_debug_accounts_start,
+		.next = b1_debug_accounts_next,
+		.stop = b1_debug_accounts_stop,
+		.show = b1_debug_accounts_show,
+	};
+
+	return seq_open_private(file, &ops, sizeof(struct b1_debug_cursor));
+}
+
+static int b1_debug_accounts_release(struct inode *inode, struct file *file)
+{
+	struct seq_file *seq = file->private_data;
+	struct b1_debug_cursor *cursor = seq->private;
+
+	b1_acct_trace_put(cursor->trace);
+	return seq_release_private(inode, file);
+}
+
+static const struct file_operations b1_debug_accounts_fops = {
+	.owner = THIS_MODULE,
+	.open = b1_debug_accounts_open,
+	.read = seq_read,
+	.llseek = seq_lseek,
+	.release = b1_debug_accounts_release,
+};
 
 /**
  * b1_debug_init() - create the directory in debugfs

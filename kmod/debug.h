@@ -5,15 +5,16 @@
  * Purpose: shows administrators who uses what: fdinfo of a peer, and /sys/kernel/debug/bus1. Nothing
  * depends on it, and the formats are no interface for programs.
  *
- * Objects, Lifetime: the directory in debugfs, from module init to module exit.
+ * Objects, Lifetime: the directory in debugfs, from module init to module exit. An open file of it
+ * keeps the module, and one trace that it has come to.
  *
  * Locking: takes b1_queue.lock and the lock of the table of a peer for its fdinfo, but not
  * b1_peer.lock: a peer whose command hangs in a page fault can still be looked at. Takes
- * b1_acct_lock for the accounts.
+ * b1_acct_lock for a moment for each line of the accounts, because all users need it.
  *
  * Context: may sleep.
  *
- * Ordering: none. The numbers of one peer, or user, are not from one instant.
+ * Ordering: none. The numbers of one peer, and those of several lines, are not from one instant.
  */
 #ifndef B1_DEBUG_H
 #define B1_DEBUG_H

@@ -10,7 +10,7 @@
  *	xarray of b1_peer	spinlock	table of one peer		b1_peer.lock
  *	wait queue of b1_peer	spinlock	sleepers			b1_peer.lock
  *	b1_acct_lock		mutex		which accounts there are	b1_queue.lock
- *	b1_acct_user.lock	spinlock	amounts of one user		b1_acct_lock
+ *	b1_acct_user.lock	spinlock	amounts of one user		b1_queue.lock
  *
  * Two locks of one kind are never held together. User memory is touched with b1_peer.lock at most.
  * A command takes b1_peer.lock of the peer it is called on and no other; it may take b1_queue.lock

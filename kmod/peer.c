@@ -52,8 +52,9 @@ int b1_peer_charge(struct b1_acct_trace *trace, u64 objects, u64 bytes)
 
 	ret = b1_acct_charge(trace, objects, bytes, &slot);
 	if (ret)
-		pr_info_ratelimited("bus1: UID %u is refused %s of UID %u: quota exceeded\n",
-				    trace->quota->uid, names[slot], trace->quota->user->uid);
+		pr_info_ratelimited("bus1: UID %llu is refused %s of UID %llu: quota exceeded\n",
+				    trace->quota->item.id, names[slot],
+				    trace->quota->user->item.id);
 	return ret;
 }
 

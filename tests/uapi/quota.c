@@ -549,6 +549,65 @@ START_TEST(quota_debugfs)
 }
 END_TEST
 
+/* Reads a file from @offset on, with a buffer of this size. */
+static void read_pieces(int fd, off_t offset, size_t size, char *text)
+{
+	ssize_t n;
+
+	ck_assert_int_eq(lseek(fd, offset, SEEK_SET), offset);
+	while ((n = read(fd, text, size)) > 0)
+		text += n;
+	ck_assert_int_eq(n, 0);
+	*text = 0;
+}
+
+/* the accounts are the same however they are read, also if users go in the middle of it */
+START_TEST(quota_debugfs_in_pieces)
+{
+	static const size_t sizes[] = { 1, 97, 4096, 65536 };
+	struct q_peer *many[900];
+	char *whole, *text;
+	size_t i, length;
+	int fd;
+
+	for (i = 0; i < B1T_N(many); i++)
+		many[i] = q_peer(i < 300 ? A : i < 600 ? B : C);
+	whole = q_read("/sys/kernel/debug/bus1/accounts");
+	length = strlen(whole);
+	ck_assert_uint_gt(length, 8 * 4096);
+	text = malloc(2 * length);
+	ck_assert_ptr_nonnull(text);
+	fd = open("/sys/kernel/debug/bus1/accounts", O_RDONLY);
+	ck_assert_int_ge(fd, 0);
+	for (i = 0; i < B1T_N(sizes); i++) {
+		read_pieces(fd, 0, sizes[i], text);
+		ck_assert_str_eq(text, whole);
+		read_pieces(fd, length / 2 + i, sizes[i], text);
+		ck_assert_str_eq(text, whole + length / 2 + i);
+		read_pieces(fd, length + i, sizes[i], text);
+		ck_assert_str_eq(text, "");
+	}
+	ck_assert_int_eq(lseek(fd, 0, SEEK_SET), 0);
+	ck_assert_int_gt(read(fd, text, 4096), 0);
+	for (i = 0; i < B1T_N(many); i++)
+		q_close(many[i]);
+	/* the trace that the file has come to, and what the first buffer had more */
+	ck_assert_int_gt(read(fd, text, 4096), 0);
+	while (read(fd, text, 4096) > 0)
+		;
+	read_pieces(fd, 0, 4096, text);
+	ck_assert_str_eq(text, "");
+	/* a file may be closed before its end */
+	q_peer(A);
+	q_peer(A);
+	ck_assert_int_eq(lseek(fd, 0, SEEK_SET), 0);
+	ck_assert_int_eq(read(fd, text, 10), 10);
+	close(fd);
+	free(text);
+	free(whole);
+}
+END_TEST
+
 /* What is logged since the last call: how many lines say this. */
 static size_t count_log(int log, const char *line)
 {
@@ -707,6 +766,7 @@ static void add_model_tests(TCase *tc)
 	tcase_add_test(tc, quota_of_notifications);
 	tcase_add_test(tc, quota_of_processes);
 	tcase_add_test(tc, quota_debugfs);
+	tcase_add_test(tc, quota_debugfs_in_pieces);
 	tcase_add_loop_test(tc, quota_log, 0, Q_SLOTS);
 	tcase_add_loop_test(tc, quota_parameters, 0, Q_SLOTS);
 }

@@ -511,16 +511,162 @@ START_TEST(no_memory)
 		ck_assert_int_eq(shim_n_live(), live);
 		ck_assert_int_eq(b1_acct_is_idle(), !_i);
 	}
-	ck_assert_uint_eq(nth - 1, 6 - 2 * _i);
+	ck_assert_uint_eq(nth - 1, 3 - _i);
 	b1_acct_trace_put(trace);
 	b1_acct_trace_put(keep[0]);
 	b1_acct_trace_put(keep[1]);
 }
 END_TEST
 
+/* Somebody else comes, or goes, while an actor waits for memory. */
+
+static struct b1_acct_trace *before, *meanwhile;
+static u64 meanwhile_actor;
+
+/* Who waits holds nothing that others need: this would have to wait for it. */
+static void others_work(void)
+{
+	struct b1_acct_trace *trace;
+	enum b1_acct_slot refused;
+
+	ck_assert_int_eq(shim_n_locked(), 0);
+	trace = b1_acct_trace_get(OWNER + 1, OWNER + 2, 3);
+	ck_assert_ptr_nonnull(trace);
+	ck_assert_int_eq(b1_acct_charge(trace, 1, 1, &refused), 0);
+	b1_acct_discharge(trace, 1, 1);
+	b1_acct_trace_put(trace);
+	b1_acct_trace_put(b1_acct_trace_next(NULL));
+}
+
+/* With nothing there, with the user there, and with the quota there. */
+static void get_before(int what)
+{
+	before = NULL;
+	if (what)
+		before = b1_acct_trace_get(OWNER, what == 1 ? 9 : 8, 9);
+}
+
+START_TEST(no_lock_for_memory)
+{
+	struct b1_acct_trace *trace;
+	unsigned long n_allocs;
+	unsigned int nth;
+
+	for (nth = 1; nth <= 3 - _i; nth++) {
+		get_before(_i);
+		unit_arm(SHIM_ALLOC, NULL, nth, others_work);
+		trace = b1_acct_trace_get(OWNER, 8, 1);
+		unit_disarm();
+		ck_assert_ptr_nonnull(trace);
+		b1_acct_trace_put(trace);
+		b1_acct_trace_put(before);
+		ck_assert(b1_acct_is_idle());
+	}
+	/* these were all allocations, and what is there is found without any */
+	get_before(_i);
+	n_allocs = shim_n_allocs();
+	trace = b1_acct_trace_get(OWNER, 8, 1);
+	ck_assert_uint_eq(shim_n_allocs() - n_allocs, 3 - _i);
+	ck_assert_ptr_eq(get(OWNER, 8, 1), trace);
+	ck_assert_uint_eq(shim_n_allocs() - n_allocs, 3 - _i);
+	b1_acct_trace_put(trace);
+	b1_acct_trace_put(before);
+}
+END_TEST
+
+static void get_meanwhile(void)
+{
+	meanwhile = b1_acct_trace_get(OWNER, 8, meanwhile_actor);
+	ck_assert_ptr_nonnull(meanwhile);
+}
+
+/* two make the same trace, or two of one quota, at once: each object is there once */
+START_TEST(made_twice)
+{
+	struct b1_acct_trace *trace;
+	unsigned int nth, i;
+
+	for (i = 0; i < 2; i++)
+		for (nth = 1; nth <= 3 - _i; nth++) {
+			get_before(_i);
+			meanwhile_actor = 1 + i;
+			unit_arm(SHIM_ALLOC, NULL, nth, get_meanwhile);
+			trace = b1_acct_trace_get(OWNER, 8, 1);
+			unit_disarm();
+			ck_assert_ptr_nonnull(trace);
+			ck_assert_int_eq(trace == meanwhile, !i);
+			ck_assert_ptr_eq(trace->quota, meanwhile->quota);
+			ck_assert_uint_eq(refcount_read(&trace->refs), 2 - i);
+			/* a user, a quota or two, and the traces */
+			ck_assert_int_eq(shim_n_live(), 3 + i + (_i == 1 ? 2 : _i / 2));
+			ck_assert_ptr_eq(get(OWNER, 8, 1), trace);
+			put_all();
+			b1_acct_trace_put(trace);
+			b1_acct_trace_put(meanwhile);
+			b1_acct_trace_put(before);
+			ck_assert_int_eq(shim_n_live(), 0);
+		}
+}
+END_TEST
+
+static void put_meanwhile(void)
+{
+	b1_acct_trace_put(meanwhile);
+	meanwhile = NULL;
+}
+
+static void put_before(void)
+{
+	/* what is left goes when there is memory for the rest again */
+	unit_arm(SHIM_ALLOC, NULL, 1, put_meanwhile);
+	b1_acct_trace_put(before);
+}
+
+/* The quota goes while there is memory for the trace, the user while there is some for the quota. */
+static struct b1_acct_trace *get_what_goes(unsigned long fail_nth)
+{
+	struct b1_acct_trace *trace;
+
+	before = b1_acct_trace_get(OWNER, 8, 9);
+	meanwhile = b1_acct_trace_get(OWNER, 9, 9);
+	unit_arm(SHIM_ALLOC, NULL, 1, put_before);
+	shim_fail_nth = fail_nth;
+	trace = b1_acct_trace_get(OWNER, 8, 1);
+	shim_fail_nth = 0;
+	shim_hook = NULL;
+	/* it did not get so far if there was no memory for the trace */
+	ck_assert_int_eq(meanwhile != NULL, fail_nth == 1);
+	put_meanwhile();
+	return trace;
+}
+
+START_TEST(gone_meanwhile)
+{
+	unsigned long nth, n_allocs = shim_n_allocs();
+	struct b1_acct_trace *trace;
+
+	trace = get_what_goes(0);
+	ck_assert_ptr_nonnull(trace);
+	/* three and two before, and not more than three after */
+	ck_assert_uint_eq(shim_n_allocs() - n_allocs, 5 + 3);
+	ck_assert_int_eq(shim_n_live(), 3);
+	ck_assert_ptr_eq(get(OWNER, 8, 1), trace);
+	ck_assert_int_eq(charge(trace, OBJECTS, 512), -EDQUOT);
+	ck_assert_int_eq(charge(trace, OBJECTS, 128), 0);
+	discharge(trace, OBJECTS, 128);
+	b1_acct_trace_put(trace);
+	put_all();
+	for (nth = 1; nth <= 3; nth++) {
+		ck_assert_ptr_null(get_what_goes(nth));
+		ck_assert(b1_acct_is_idle());
+		ck_assert_int_eq(shim_n_live(), 0);
+	}
+}
+END_TEST
+
 /* What administrators are shown */
 
-static char shown[512];
+static char shown[1024];
 
 static void show(const char *kind, u64 id, const struct b1_acct_amounts *a,
 		 const struct b1_acct_amounts *b)
@@ -533,46 +679,66 @@ static void show(const char *kind, u64 id, const struct b1_acct_amounts *a,
 		 (unsigned long long)b->slots[BYTES]);
 }
 
-static void show_user(void *data, u32 uid, const struct b1_acct_amounts *max,
-		      const struct b1_acct_amounts *avail)
+static void show_trace(struct b1_acct_trace *trace)
 {
-	show(data, uid, max, avail);
+	struct b1_acct_stat stat;
+
+	b1_acct_trace_stat(trace, &stat);
+	show("user", trace->quota->user->item.id, &stat.user_max, &stat.user_avail);
+	show("quota", trace->quota->item.id, &stat.quota_claimed, &stat.quota_avail);
+	show("trace", trace->item.id, &stat.claimed, &stat.claimed);
 }
 
-static void show_quota(void *data, u32 uid, const struct b1_acct_amounts *claimed,
-		       const struct b1_acct_amounts *avail)
+START_TEST(walk)
 {
-	show("quota", uid, claimed, avail);
-}
-
-static void show_trace(void *data, u64 actor, const struct b1_acct_amounts *claimed)
-{
-	show("trace", actor, claimed, claimed);
-}
-
-START_TEST(visit)
-{
-	static const struct b1_acct_visitor visitor = { show_user, show_quota, show_trace };
-	struct b1_acct_amounts claimed;
+	struct b1_acct_trace *trace = NULL;
 	enum b1_acct_slot refused;
 
-	ck_assert_int_eq(b1_acct_charge(get(OWNER, 8, 1), 3, 4, &refused), 0);
+	ck_assert_int_eq(b1_acct_charge(get(OWNER, 8, 1ULL << 32), 3, 4, &refused), 0);
 	ck_assert_int_eq(b1_acct_charge(get(OWNER, OWNER, 1ULL << 40), 1, 0, &refused), 0);
-	get(1000, 8, 2);
-	b1_acct_visit(&visitor, "user");
+	get(0x80000000, 8, 2);
+	get(OWNER, 8, 1);
+	while ((trace = b1_acct_trace_next(trace)))
+		show_trace(trace);
 	ck_assert_str_eq(shown, "user 7: 1024 1016, 1024 1016\n"
 				"quota 7: 2 1, 0 0\n"
 				"trace 1099511627776: 1 1, 0 0\n"
+				"user 7: 1024 1016, 1024 1016\n"
 				"quota 8: 6 3, 8 4\n"
-				"trace 1: 3 3, 4 4\n"
-				"user 1000: 1024 1024, 1024 1024\n"
+				"trace 1: 0 0, 0 0\n"
+				"user 7: 1024 1016, 1024 1016\n"
+				"quota 8: 6 3, 8 4\n"
+				"trace 4294967296: 3 3, 4 4\n"
+				"user 2147483648: 1024 1024, 1024 1024\n"
 				"quota 8: 0 0, 0 0\n"
 				"trace 2: 0 0, 0 0\n");
-	b1_acct_trace_claimed(traces[0], &claimed);
-	ck_assert_uint_eq(claimed.slots[OBJECTS], 3);
-	ck_assert_uint_eq(claimed.slots[BYTES], 4);
 	b1_acct_discharge(traces[0], 3, 4);
 	b1_acct_discharge(traces[1], 1, 0);
+}
+END_TEST
+
+/* what the walk has come to stays until it goes on; what comes or goes behind it is seen or not */
+START_TEST(walk_while_they_go)
+{
+	struct b1_acct_trace *trace;
+
+	ck_assert_ptr_null(b1_acct_trace_next(NULL));
+	get(OWNER, 8, 1);
+	get(OWNER, 9, 1);
+	get(OWNER + 1, 8, 1);
+	trace = b1_acct_trace_next(NULL);
+	ck_assert_ptr_eq(trace, traces[0]);
+	put_all();
+	/* alone, and then with others again */
+	get(OWNER, 8, 2);
+	get(OWNER + 1, 8, 2);
+	trace = b1_acct_trace_next(trace);
+	ck_assert_ptr_eq(trace, traces[0]);
+	/* that of the walk, and the two */
+	ck_assert_uint_eq(refcount_read(&trace->refs), 2);
+	ck_assert_int_eq(shim_n_live(), 6);
+	put_all();
+	ck_assert_ptr_null(b1_acct_trace_next(trace));
 }
 END_TEST
 
@@ -934,7 +1100,17 @@ static void add_rules(Suite *suite)
 	tcase_add_test(tcase, charges_pin);
 	tcase_add_loop_test(tcase, users_are_apart, 0, N_SLOTS);
 	tcase_add_loop_test(tcase, no_memory, 0, 3);
-	tcase_add_test(tcase, visit);
+}
+
+static void add_waits(Suite *suite)
+{
+	TCase *tcase = acct_case(suite, "waits");
+
+	tcase_add_loop_test(tcase, no_lock_for_memory, 0, 3);
+	tcase_add_loop_test(tcase, made_twice, 0, 3);
+	tcase_add_test(tcase, gone_meanwhile);
+	tcase_add_test(tcase, walk);
+	tcase_add_test(tcase, walk_while_they_go);
 }
 
 static void add_model(Suite *suite)
@@ -951,6 +1127,7 @@ int main(void)
 
 	add_numbers(suite);
 	add_rules(suite);
+	add_waits(suite);
 	add_model(suite);
 	return unit_run(suite);
 }

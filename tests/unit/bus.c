@@ -761,7 +761,7 @@ static const struct {
 	int (*run)(void);
 	unsigned int n_allocs;
 } failures[] = {
-	{ prepare_none, fail_open, 3 },
+	{ prepare_none, fail_open, 2 },
 	{ prepare_none, fail_transfer, 4 + 2 + 4 + 2 },
 	{ prepare_multicast, fail_multicast, 4 + 12 + 12 * 12 },
 	{ prepare_none, fail_send, 3 },

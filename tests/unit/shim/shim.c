@@ -228,6 +228,7 @@ long shim_n_live(void)
 
 bool shim_alloc_fails(void)
 {
+	shim_at(SHIM_ALLOC, NULL);
 	__atomic_fetch_add(&shim_allocs, 1, __ATOMIC_RELAXED);
 	return shim_fail_nth && !--shim_fail_nth;
 }

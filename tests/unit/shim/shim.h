@@ -26,6 +26,7 @@ enum shim_point {
 	SHIM_STORE_DONE,
 	SHIM_UNLOCK,		/* after a mutex or spinlock was unlocked */
 	SHIM_XA_LOAD,		/* after xa_load(), unless called with the table locked */
+	SHIM_ALLOC,		/* before memory is allocated, or not */
 };
 
 typedef void (*shim_hook_t)(enum shim_point point, const void *addr);

@@ -5,4 +5,11 @@
 #define min(_x, _y) ((_x) < (_y) ? (_x) : (_y))
 #define max(_x, _y) ((_x) > (_y) ? (_x) : (_y))
 
+#define swap(_x, _y)									\
+	do {										\
+		__typeof__(_x) shim_x = (_x);						\
+		(_x) = (_y);								\
+		(_y) = shim_x;								\
+	} while (0)
+
 #endif /* SHIM_MINMAX_H */

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Sorted trees: here kept flat by chance. Each node has a random weight, and none is heavier than
+ * its parent.
+ */
+#ifndef SHIM_RBTREE_H
+#define SHIM_RBTREE_H
+
+#include <linux/bug.h>
+#include <linux/container_of.h>
+#include <linux/types.h>
+
+struct rb_node {
+	struct rb_node *parent;
+	struct rb_node *children[2];
+	const struct rb_root *tree;	/* NULL: in none */
+	unsigned int weight;
+};
+
+struct rb_root {
+	struct rb_node *top;
+};
+
+#define RB_ROOT ((struct rb_root){ NULL })
+#define RB_EMPTY_ROOT(_tree) (!(_tree)->top)
+
+#define rb_entry(_node, _type, _member) container_of(_node, _type, _member)
+#define rb_entry_safe(_node, _type, _member)						\
+	({										\
+		__typeof__(_node) shim_node = (_node);					\
+		shim_node ? rb_entry(shim_node, _type, _member) : NULL;			\
+	})
+
+static inline struct rb_node *shim_rb_leftmost(struct rb_node *node)
+{
+	while (node && node->children[0])
+		node = node->children[0];
+	return node;
+}
+
+static inline struct rb_node *rb_first(const struct rb_root *tree)
+{
+	return shim_rb_leftmost(tree->top);
+}
+
+static inline struct rb_node *rb_next(const struct rb_node *node)
+{
+	WARN_ON(!node->tree);
+	if (node->children[1])
+		return shim_rb_leftmost(node->children[1]);
+	while (node->parent && node == node->parent->children[1])
+		node = node->parent;
+	return node->parent;
+}
+
+/* Where the tree refers to a node. */
+static inline struct rb_node **shim_rb_place(struct rb_node *node, struct rb_root *tree)
+{
+	return node->parent ? &node->parent->children[node == node->parent->children[1]] :
+			      &tree->top;
+}
+
+/* A node and its parent change places. */
+static inline void shim_rb_raise(struct rb_node *node, struct rb_root *tree)
+{
+	struct rb_node *parent = node->parent;
+	int side = node == parent->children[1];
+
+	*shim_rb_place(parent, tree) = node;
+	node->parent = parent->parent;
+	parent->children[side] = node->children[!side];
+	if (parent->children[side])
+		parent->children[side]->parent = parent;
+	node->children[!side] = parent;
+	parent->parent = node;
+}
+
+static inline struct rb_node *rb_find(const void *key, const struct rb_root *tree,
+				      int (*cmp)(const void *key, const struct rb_node *node))
+{
+	struct rb_node *node = tree->top;
+	int c;
+
+	while (node && (c = cmp(key, node)))
+		node = node->children[c > 0];
+	return node;
+}
+
+static inline void rb_add(struct rb_node *node, struct rb_root *tree,
+			  bool (*less)(struct rb_node *node, const struct rb_node *other))
+{
+	static unsigned long long seed;
+	struct rb_node **place = &tree->top;
+	unsigned long long random;
+
+	/* memory that was just allocated, or a node that was erased */
+	WARN_ON(node->tree);
+	random = __atomic_add_fetch(&seed, 0x9e3779b97f4a7c15ULL, __ATOMIC_RELAXED);
+	*node = (struct rb_node){ .tree = tree, .weight = (random ^ random >> 29) >> 16 };
+	while (*place) {
+		node->parent = *place;
+		place = &node->parent->children[!less(node, node->parent)];
+	}
+	*place = node;
+	while (node->parent && node->parent->weight < node->weight)
+		shim_rb_raise(node, tree);
+}
+
+static inline void rb_erase(struct rb_node *node, struct rb_root *tree)
+{
+	struct rb_node *left, *right;
+
+	WARN_ON(node->tree != tree);
+	while (node->children[0] || node->children[1]) {
+		left = node->children[0];
+		right = node->children[1];
+		shim_rb_raise(!right || (left && left->weight > right->weight) ? left : right,
+			      tree);
+	}
+	*shim_rb_place(node, tree) = NULL;
+	node->tree = NULL;
+}
+
+#endif /* SHIM_RBTREE_H */
