@@ -215,8 +215,8 @@ static void b1_handle_free(struct b1_tx *tx)
 	struct b1_handle *handle = container_of(tx, struct b1_handle, obj.tx);
 
 	WARN_ON_ONCE(!list_empty(&handle->node_link));
+	WARN_ON_ONCE(handle->sender);
 	b1_object_discharge(&handle->obj);
-	b1_acct_trace_put(handle->sender);
 	b1_object_unref(&handle->node->obj);
 	b1_peer_unref(handle->obj.peer);
 	kfree(handle);
@@ -258,7 +258,7 @@ int b1_handle_new(struct b1_node *node, struct b1_peer *holder, struct b1_acct_t
  * b1_handle_sender() - where sends through a handle are charged
  * @handle:	handle whose holder, the sender, is locked
  *
- * Looked up once for each handle.
+ * Looked up once for each handle, and kept until that is released.
  *
  * Return: the trace of the sender at the user of the receiver, owned by @handle; NULL if there is
  * no memory.
@@ -268,6 +268,16 @@ struct b1_acct_trace *b1_handle_sender(struct b1_handle *handle)
 	if (!handle->sender)
 		handle->sender = b1_peer_claim_from(handle->obj.peer, handle->node->obj.peer);
 	return handle->sender;
+}
+
+/**
+ * b1_handle_drop_sender() - nothing is sent through a handle any more
+ * @handle:	handle that its holder, who is locked, has released
+ */
+void b1_handle_drop_sender(struct b1_handle *handle)
+{
+	b1_acct_trace_put(handle->sender);
+	handle->sender = NULL;
 }
 
 /**

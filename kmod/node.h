@@ -85,7 +85,7 @@ struct b1_handle {
 	struct list_head node_link;	/* b1_node.handles; empty: not counted */
 	bool notified;			/* note was pushed or placed */
 	bool held;			/* note waits for the handle to become live */
-	struct b1_acct_trace *sender;	/* cache for sends through this handle, counted */
+	struct b1_acct_trace *sender;	/* cache for sends while it is live, counted; or NULL */
 };
 
 static inline bool b1_object_is_node(const struct b1_object *obj)
@@ -139,6 +139,7 @@ void b1_node_release_end(struct b1_node *node);
 int b1_handle_new(struct b1_node *node, struct b1_peer *holder, struct b1_acct_trace *trace,
 		  struct b1_handle **handlep);
 struct b1_acct_trace *b1_handle_sender(struct b1_handle *handle);
+void b1_handle_drop_sender(struct b1_handle *handle);
 void b1_handle_link(struct b1_handle *handle);
 void b1_handle_unlink(struct b1_handle *handle, struct b1_tx *tx);
 bool b1_handle_install(struct b1_handle *handle, bool front);

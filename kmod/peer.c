@@ -278,6 +278,9 @@ static void b1_peer_release_end(struct list_head *objects)
 	list_for_each_entry_safe(obj, safe, objects, release_link) {
 		list_del_init(&obj->release_link);
 		b1_object_discharge(obj);
+		/* others may keep the object, for one of its transactions */
+		if (!b1_object_is_node(obj))
+			b1_handle_drop_sender(b1_handle_from_object(obj));
 		b1_object_unref(obj);
 		cond_resched();
 	}

@@ -35,6 +35,17 @@ static void teardown(void)
 	expect_nothing_left();
 }
 
+/* How many claim from the users of others. */
+static unsigned int n_claim_from_others(void)
+{
+	struct b1_acct_trace *trace = NULL;
+	unsigned int n = 0;
+
+	while ((trace = b1_acct_trace_next(trace)))
+		n += trace->quota->item.id != trace->quota->user->item.id;
+	return n;
+}
+
 /* Counting handles */
 
 START_TEST(ids_are_odd_and_rise)
@@ -173,6 +184,26 @@ START_TEST(messages_in_order)
 	expect_text(owner, node, "two");
 	expect_empty(receiver);
 	expect_empty(owner);
+}
+END_TEST
+
+/* an account is not kept for a handle that was released, however long somebody keeps its memory */
+START_TEST(released_handle_keeps_no_account)
+{
+	struct b1_peer *other;
+	u64 to_other;
+
+	ck_assert_int_eq(b1_peer_new(KUIDT_INIT(OPS_UID + 1), &other), 0);
+	to_other = op_node(other, sender, &node);
+	ck_assert_uint_eq(n_claim_from_others(), 0);
+	op_send(sender, to_other, "first");
+	expect_text(other, node, "first");
+	ck_assert_uint_eq(n_claim_from_others(), 1);
+	/* the transaction of the release is in the handle, and the other does not look yet */
+	RELEASE(sender, to_other);
+	ck_assert_uint_eq(n_claim_from_others(), 0);
+	expect_handle_release(other, node);
+	op_close(other);
 }
 END_TEST
 
@@ -902,6 +933,7 @@ static void add_counting(Suite *suite)
 	tcase_add_test(tcase, node_release_for_many_handles);
 	tcase_add_test(tcase, release_of_unknown_changes_nothing);
 	tcase_add_test(tcase, messages_in_order);
+	tcase_add_test(tcase, released_handle_keeps_no_account);
 	tcase_add_test(tcase, no_destination);
 	tcase_add_test(tcase, handle_in_flight_counts);
 	tcase_add_loop_test(tcase, discarded_messages_release_handles, 0, 2);
