@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
 # Compiles the public headers in every language, with every compiler and in both word sizes that
-# they promise to support: each alone, both in either order, and with all numbers of the ABI
-# (layout.c). Needs gcc, g++, clang and 32-bit development files; what is missing is a failure, as
+# they promise to support: each alone, each twice, both in either order, in use, and with all
+# numbers of the ABI (layout.c). Needs gcc, g++, clang and 32-bit development files; what is missing is a failure, as
 # a check that is silently left out checks nothing. C_COMPILERS="gcc" and BITS="64" in the
 # environment ask for less.
 set -u
@@ -30,10 +30,40 @@ check()
 }
 
 mkdir "$tmp/src"
-printf '#include <linux/bus1.h>\n' >"$tmp/src/abi"
-printf '#include <bus1.h>\n' >"$tmp/src/library"
-printf '#include <bus1.h>\n#include <linux/bus1.h>\n#include <bus1.h>\n' >"$tmp/src/both"
-cat >"$tmp/src/use" <<'END'
+# unit NAME HEADER...: a file that includes these and nothing before them
+unit()
+{
+	local name=$1
+	shift
+	printf '#include <%s>\n' "$@" >"$tmp/src/$name"
+}
+
+unit abi linux/bus1.h
+unit abi-twice linux/bus1.h linux/bus1.h
+unit abi-first linux/bus1.h bus1.h
+unit library bus1.h
+unit library-twice bus1.h bus1.h
+unit library-first bus1.h linux/bus1.h bus1.h
+# what macros need shows only where they are used
+cat >"$tmp/src/abi-use" <<'END'
+#include <linux/bus1.h>
+extern __u64 use(unsigned int command, struct bus1_transfer *t, struct bus1_message *m);
+__u64 use(unsigned int command, struct bus1_transfer *t, struct bus1_message *m)
+{
+	t->flags = BUS1_TRANSFER_FLAG_CREATE;
+	t->id = BUS1_INVALID;
+	m->type = BUS1_MESSAGE_TYPE_USER;
+	m->ptr_transfers = BUS1_FROM_PTR(t);
+	switch (command) {
+	case BUS1_CMD_TRANSFER: return sizeof(struct bus1_cmd_transfer);
+	case BUS1_CMD_RELEASE: return sizeof(struct bus1_cmd_release);
+	case BUS1_CMD_SEND: return sizeof(struct bus1_cmd_send);
+	case BUS1_CMD_RECV: return sizeof(struct bus1_cmd_recv) + sizeof(struct bus1_metadata);
+	default: return BUS1_MANAGED & *(__u64 *)BUS1_TO_PTR(m->ptr_transfers);
+	}
+}
+END
+cat >"$tmp/src/library-use" <<'END'
 #include <bus1.h>
 extern int use(int fd, const uint64_t *ids, struct bus1_message *m, struct bus1_metadata *d);
 int use(int fd, const uint64_t *ids, struct bus1_message *m, struct bus1_metadata *d)
@@ -63,7 +93,7 @@ for cc in $compilers; do
 				clang*) driver=clang++${cc#clang} ;;
 				esac
 			fi
-			flags=("-std=$std" "-m$bits" -O2 -Wall -Wextra -Wpedantic -Wconversion
+			flags=("-std=$std" "-m$bits" -O2 -Wall -Wextra -pedantic-errors -Wconversion
 			       -Wsign-conversion -Wundef -Werror "${extra[@]}" -I "$include")
 			for source in "$tmp"/src/*; do
 				name=$(basename "$source")
