@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
-# The binary interface of the library against the one that was recorded. See usage() below.
+# The binary interface of the library against the one that was recorded. See usage() below. What no
+# function of the library takes, such as the commands' own structures, is in layout.c.
 #
 # What abidiff is told to overlook, it overlooks silently: a library without debugging information,
 # or a record without structures, would have only names to compare. So both are looked at first.
