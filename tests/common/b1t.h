@@ -37,9 +37,75 @@ struct b1t_received {
 	struct bus1_transfer transfers[B1T_MAX_TRANSFERS + 2];
 };
 
+/*
+ * Which errors of which command have been asserted, for tests/docs/errors to compare with the
+ * manual pages. b1t_result() keeps the latest result of a command; the assertion that this is an
+ * error makes an entry in the table, if the program has one. What a test merely sees does not
+ * count.
+ */
+enum b1t_command {
+	B1T_TRANSFER,
+	B1T_RELEASE,
+	B1T_SEND,
+	B1T_RECV,
+	B1T_OPEN,
+	B1T_N_COMMANDS,
+};
+
+#define B1T_N_ERRNOS 134
+
+__attribute__((weak)) bool (*b1t_asserted)[B1T_N_ERRNOS];
+__attribute__((weak)) __thread enum b1t_command b1t_latest_command;
+__attribute__((weak)) __thread int b1t_latest_result;
+
+static inline int b1t_result(enum b1t_command command, int result)
+{
+	b1t_latest_command = command;
+	b1t_latest_result = result;
+	return result;
+}
+
+static inline intmax_t b1t_expected(intmax_t result)
+{
+	if (b1t_asserted && result == b1t_latest_result && result < 0 && result > -B1T_N_ERRNOS)
+		b1t_asserted[b1t_latest_command][-result] = true;
+	return result;
+}
+
+/* The call comes first, so that b1t_expected() knows its result. */
+#undef ck_assert_int_eq
+#define ck_assert_int_eq(_x, _y) do {						\
+	intmax_t _b1t_x = (_x), _b1t_y = b1t_expected(_y);			\
+										\
+	ck_assert_msg(_b1t_x == _b1t_y, "%s is %jd, expected %s, which is %jd",	\
+		      #_x, _b1t_x, #_y, _b1t_y);				\
+} while (0)
+
 static inline int b1t_ioctl(int fd, unsigned long cmd, void *arg)
 {
-	return ioctl(fd, cmd, arg) < 0 ? -errno : 0;
+	int result = ioctl(fd, cmd, arg) < 0 ? -errno : 0;
+
+	switch (cmd) {
+	case BUS1_CMD_TRANSFER:
+		return b1t_result(B1T_TRANSFER, result);
+	case BUS1_CMD_RELEASE:
+		return b1t_result(B1T_RELEASE, result);
+	case BUS1_CMD_SEND:
+		return b1t_result(B1T_SEND, result);
+	case BUS1_CMD_RECV:
+		return b1t_result(B1T_RECV, result);
+	default:
+		b1t_latest_result = 0;
+		return result;
+	}
+}
+
+/* A file descriptor, or a negative errno value. */
+static inline int b1t_open(const char *path)
+{
+	int fd = open(path, O_RDWR | O_CLOEXEC);
+
+	return b1t_result(B1T_OPEN, fd < 0 ? -errno : fd);
 }
 
 /* A new peer. */

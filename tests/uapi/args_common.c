@@ -319,6 +319,7 @@ static void run_failing(const struct args_command *command, struct args_call *c,
 	ck_assert_msg(ret == -row->error, "%s%s%s: got %s, expected %s", row->name,
 		      also ? " and " : "", also ? also : "", strerror(-ret),
 		      strerror(row->error));
+	b1t_expected(-row->error);
 	if (command->excuse)
 		command->excuse(&before, c, row);
 	ck_assert_msg(!memcmp(&before, c, sizeof(*c)), "%s%s%s: outputs were touched", row->name,

@@ -157,13 +157,12 @@ static void drop_message(const struct q_message *message)
 /* As whom open(2) is called; the rest does not matter. */
 static int open_as(uint32_t uid)
 {
-	int fd, error;
+	int fd;
 
 	ck_assert_int_eq(setresuid(-1, uid, -1), 0);
-	fd = open("/dev/bus1", O_RDWR | O_CLOEXEC);
-	error = errno;
+	fd = b1t_open("/dev/bus1");
 	ck_assert_int_eq(setresuid(-1, 0, -1), 0);
-	return fd < 0 ? -error : fd;
+	return fd;
 }
 
 bool q_open(uint32_t uid, struct q_peer **peerp)
