@@ -3,14 +3,26 @@
  * A module that breaks the kernel on demand, to see that tests/vm/run notices
  *
  * What is written to /dev/b1_selftest says how: warn, pin (the module can never be unloaded),
- * leak (memory), overflow (a write behind an object), free (a write to a freed object), cache (an object of a slab cache that is then destroyed), oops,
- * panic, taint.
+ * leak (memory), overflow (a write behind an object), free (a write to a freed object), cache (an
+ * object of a slab cache that is then destroyed), oops, panic, taint.
+ *
+ * For debug kernels: inversion (two locks in both orders), atomic (sleeping with a spinlock held),
+ * shift (undefined behaviour), timer (a freed object with an active timer), list (a corrupted one).
+ * By two writers at the same time: race (plain accesses), barrier (plain accesses that are handed
+ * over without ordering).
  */
+#include <linux/delay.h>
 #include <linux/fs.h>
+#include <linux/jiffies.h>
+#include <linux/list.h>
 #include <linux/miscdevice.h>
 #include <linux/module.h>
+#include <linux/mutex.h>
+#include <linux/sched.h>
 #include <linux/slab.h>
+#include <linux/spinlock.h>
 #include <linux/string.h>
+#include <linux/timer.h>
 #include <linux/uaccess.h>
 
 static void selftest_leak(void)
@@ -46,6 +58,99 @@ static void selftest_cache(void)
 	kmem_cache_destroy(cache);
 }
 
+static void selftest_inversion(void)
+{
+	static DEFINE_MUTEX(a);
+	static DEFINE_MUTEX(b);
+
+	mutex_lock(&a);
+	mutex_lock(&b);
+	mutex_unlock(&b);
+	mutex_unlock(&a);
+
+	mutex_lock(&b);
+	mutex_lock(&a);
+	mutex_unlock(&a);
+	mutex_unlock(&b);
+}
+
+static void selftest_atomic(void)
+{
+	static DEFINE_SPINLOCK(lock);
+
+	spin_lock(&lock);
+	might_sleep();
+	spin_unlock(&lock);
+}
+
+static void selftest_shift(void)
+{
+	unsigned int by = 33;
+
+	OPTIMIZER_HIDE_VAR(by);
+	pr_info("selftest: %d\n", 1 << by);
+}
+
+static void selftest_timer_expired(struct timer_list *timer)
+{
+}
+
+static void selftest_timer(void)
+{
+	struct timer_list *timer = kmalloc(sizeof(*timer), GFP_KERNEL | __GFP_NOFAIL);
+
+	timer_setup(timer, selftest_timer_expired, 0);
+	mod_timer(timer, jiffies + 3600 * HZ);
+	kfree(timer);
+}
+
+static void selftest_list(void)
+{
+	struct list_head head, entry;
+
+	INIT_LIST_HEAD(&head);
+	list_add(&entry, &head);
+	head.next = &head;
+	list_del(&entry);
+}
+
+/* How long two writers have to meet */
+#define SELFTEST_TIME (8 * HZ)
+
+static void selftest_race(void)
+{
+	unsigned long end = jiffies + SELFTEST_TIME;
+	static unsigned long counter;
+
+	while (time_before(jiffies, end)) {
+		counter++;
+		barrier();
+		cond_resched();
+	}
+}
+
+/*
+ * Two take turns to change the data. The one who hands over makes sure of nothing: its write to the
+ * data may come after the write to the turn. Here it does not, so only a checker that knows of weak
+ * memory can tell.
+ */
+static void selftest_barrier(void)
+{
+	static atomic_t last = ATOMIC_INIT(-1);
+	unsigned long end = jiffies + SELFTEST_TIME;
+	int me = atomic_inc_return(&last) % 2;
+	static unsigned long data;
+	static int turn;
+
+	while (time_before(jiffies, end)) {
+		if (smp_load_acquire(&turn) == me) {
+			data++;
+			WRITE_ONCE(turn, !me);
+		}
+		cond_resched();
+	}
+}
+
 static ssize_t selftest_write(struct file *file, const char __user *data, size_t n, loff_t *pos)
 {
 	char word[16] = "";
@@ -65,6 +170,20 @@ static ssize_t selftest_write(struct file *file, const char __user *data, size_t
 		selftest_corrupt(true);
 	else if (!strcmp(word, "cache"))
 		selftest_cache();
+	else if (!strcmp(word, "inversion"))
+		selftest_inversion();
+	else if (!strcmp(word, "atomic"))
+		selftest_atomic();
+	else if (!strcmp(word, "shift"))
+		selftest_shift();
+	else if (!strcmp(word, "timer"))
+		selftest_timer();
+	else if (!strcmp(word, "list"))
+		selftest_list();
+	else if (!strcmp(word, "race"))
+		selftest_race();
+	else if (!strcmp(word, "barrier"))
+		selftest_barrier();
 	else if (!strcmp(word, "oops"))
 		BUG();
 	else if (!strcmp(word, "panic"))
