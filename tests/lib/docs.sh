@@ -212,15 +212,8 @@ page_promises()
 		on { sub(/^\.Li /, ""); sub(/ ,$/, ""); gsub(/"/, ""); tests = tests "\t" $0 }'
 }
 
-# Tests that are still to come; whoever brings them strikes them out here.
-later='tests/fault
-tests/fuzz
-tests/interleave'
-
-missing()
-{
-	! "$@"
-}
+# Tests that are still to come, and need not exist yet.
+later="tests/fuzz tests/interleave"
 
 # a file with an option, a file, a scenario, all functions that begin like that, a function or program
 test_exists()
@@ -240,9 +233,8 @@ test_exists()
 check "promises: README.md as bus1(7)" same "$(page_promises)" "$(readme_promises)"
 check "promises: there are some" test "$(page_promises | wc -l)" -gt 10
 while IFS= read -r name; do
-	if grep -qxF "$name" <<<"$later"; then
-		check "promises: $name is still to come, as \$later in $0 says" \
-			missing test_exists "$name"
+	if [[ " $later " == *" $name "* ]] && ! test_exists "$name"; then
+		echo "note: $name is not there yet"
 	else
 		check "promises: test $name exists" test_exists "$name"
 	fi
