@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#ifndef IL_COMPILER_H
+#define IL_COMPILER_H
+
+#include "../../il.h"
+
+#define likely(_x) __builtin_expect(!!(_x), 1)
+#define unlikely(_x) __builtin_expect(!!(_x), 0)
+#ifndef __always_inline
+#define __always_inline inline __attribute__((always_inline))
+#endif
+
+#define READ_ONCE(_x)									\
+	((__typeof__(_x))(uintptr_t)il_load(0, &(_x), sizeof(_x), IL_AT("READ_ONCE")))
+#define WRITE_ONCE(_x, _v)								\
+	il_store(0, &(_x), sizeof(_x), (uintptr_t)(_v), IL_AT("WRITE_ONCE"))
+
+/* all options of the module are off */
+#define IS_ENABLED(_option) 0
+
+#endif /* IL_COMPILER_H */
