@@ -212,9 +212,6 @@ page_promises()
 		on { sub(/^\.Li /, ""); sub(/ ,$/, ""); gsub(/"/, ""); tests = tests "\t" $0 }'
 }
 
-# Tests that are still to come, and need not exist yet.
-later="tests/fuzz tests/interleave"
-
 # a file with an option, a file, a scenario, all functions that begin like that, a function or program
 test_exists()
 {
@@ -233,11 +230,7 @@ test_exists()
 check "promises: README.md as bus1(7)" same "$(page_promises)" "$(readme_promises)"
 check "promises: there are some" test "$(page_promises | wc -l)" -gt 10
 while IFS= read -r name; do
-	if [[ " $later " == *" $name "* ]] && ! test_exists "$name"; then
-		echo "note: $name is not there yet"
-	else
-		check "promises: test $name exists" test_exists "$name"
-	fi
+	check "promises: test $name exists" test_exists "$name"
 done < <(page_promises | tr '\t' '\n' | sort -u)
 
 passed=$((checks - failures))

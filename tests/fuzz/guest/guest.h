@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * ioctl-fuzz: random commands from several processes and threads, on a kernel with the module
+ *
+ * main.c	options, processes that are killed and replaced, the verdict
+ * process.c	one process: its threads, descriptors, signals
+ * memory.c	what pointers point to: memory that is good, bad, or changes
+ * calls.c	commands with arguments that are valid mostly
+ *
+ * What is wrong shows in the kernel log, in processes that do not end, in errors that no command
+ * may return, and in accounts that are not empty in the end.
+ */
+#ifndef GUEST_H
+#define GUEST_H
+
+#include <errno.h>
+#include <linux/bus1.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+#define GUEST_N(_array) (sizeof(_array) / sizeof((_array)[0]))
+
+/* Results that commands may have; what is not among them is the last one. */
+enum guest_result {
+	GUEST_OK,
+	GUEST_EFAULT,
+	GUEST_EINVAL,
+	GUEST_EBADRQC,
+	GUEST_EDQUOT,
+	GUEST_EAGAIN,
+	GUEST_EMSGSIZE,
+	GUEST_E2BIG,
+	GUEST_EBADF,
+	GUEST_EOPNOTSUPP,
+	GUEST_ENOTTY,
+	GUEST_ENOMEM,
+	GUEST_OTHER,
+	_GUEST_RESULT_N,
+};
+
+enum guest_call {
+	GUEST_OPEN,
+	GUEST_TRANSFER,
+	GUEST_SEND,
+	GUEST_RECV,
+	GUEST_RELEASE,
+	GUEST_NONSENSE,
+	GUEST_POLL,
+	GUEST_EPOLL,
+	GUEST_DUP,
+	GUEST_CLOSE,
+	GUEST_PASS,
+	GUEST_ACCEPT,
+	GUEST_FORK,
+	_GUEST_CALL_N,
+};
+
+#define GUEST_N_IDENTS 64
+#define GUEST_N_IDS 48
+#define GUEST_N_SHARED 6
+
+/* What is known of a peer, by whoever has a descriptor of it. Anybody overwrites anything. */
+struct guest_ident {
+	_Atomic uint64_t handles[GUEST_N_IDS];
+	_Atomic uint64_t nodes[GUEST_N_IDS];
+};
+
+/* Shared by all processes. */
+struct guest_shared {
+	uint64_t seed;
+	bool userfaultfd;
+	_Atomic uint64_t results[_GUEST_CALL_N][_GUEST_RESULT_N];
+	_Atomic uint64_t n_carried;	/* handles in messages received */
+	_Atomic uint64_t n_notes;
+	_Atomic uint64_t n_faults;	/* resolved by userfaultfd */
+	_Atomic uint64_t n_shakes;
+	_Atomic uint64_t n_signals;
+	_Atomic int other_error;	/* the last one that is counted as GUEST_OTHER */
+	_Atomic int other_call;
+	_Atomic unsigned int next_ident;
+	struct guest_ident idents[GUEST_N_IDENTS];
+};
+
+extern struct guest_shared *guest;
+/* open before any process is made; and a pair of sockets through which peers are passed */
+extern int guest_shared_fds[GUEST_N_SHARED];
+extern int guest_sockets[2];
+
+struct guest_rng {
+	uint64_t state;
+};
+
+static inline uint32_t guest_rand(struct guest_rng *rng, uint32_t n)
+{
+	uint64_t v = rng->state += 0x9e3779b97f4a7c15ULL;
+
+	v = (v ^ (v >> 30)) * 0xbf58476d1ce4e5b9ULL;
+	v = (v ^ (v >> 27)) * 0x94d049bb133111ebULL;
+	return (uint32_t)((((v ^ (v >> 31)) >> 32) * n) >> 32);
+}
+
+/* true once in @n times */
+static inline bool guest_once(struct guest_rng *rng, uint32_t n)
+{
+	return !guest_rand(rng, n);
+}
+
+#define GUEST_N_SLOTS 12
+
+/* A descriptor; others may close or replace it at any time. */
+struct guest_slot {
+	_Atomic int fd;			/* -1: none */
+	_Atomic unsigned int ident;
+};
+
+struct guest_thread {
+	struct guest_rng rng;
+	uint8_t *good;			/* memory that only this thread uses */
+	size_t n_good;			/* of it in use by the current command */
+	pthread_t pthread;
+};
+
+extern struct guest_slot guest_slots[GUEST_N_SLOTS];
+extern int guest_epoll;
+
+/* process.c; does not return */
+_Noreturn void guest_process(unsigned int number, uint64_t generation);
+int guest_count(enum guest_call call, int error);
+/* moves a descriptor to where the fuzzing threads do not close or replace it */
+int guest_keep_fd(int fd);
+
+/* memory.c */
+#define GUEST_GOOD_SIZE (256 * 1024)
+
+void guest_memory_init(struct guest_rng *rng);
+uint8_t *guest_memory_good(void);
+void *guest_handle_faults(void *unused);
+void *guest_shake(void *unused);
+/* room for @n bytes, filled with @from unless that is NULL; nearly always good */
+uint64_t guest_place(struct guest_thread *thread, const void *from, size_t n);
+bool guest_is_good(const struct guest_thread *thread, uint64_t addr);
+
+/* calls.c */
+void guest_transfer(struct guest_thread *thread);
+void guest_send(struct guest_thread *thread);
+void guest_recv(struct guest_thread *thread);
+void guest_release(struct guest_thread *thread);
+void guest_nonsense(struct guest_thread *thread);
+struct guest_slot *guest_pick_slot(struct guest_thread *thread);
+
+#endif /* GUEST_H */

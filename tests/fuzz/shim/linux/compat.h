@@ -1,0 +1,7 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#ifndef FUZZ_COMPAT_H
+#define FUZZ_COMPAT_H
+
+#include <linux/fs.h>
+
+#endif /* FUZZ_COMPAT_H */

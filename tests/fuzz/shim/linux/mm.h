@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#ifndef FUZZ_MM_H
+#define FUZZ_MM_H
+
+#include_next <linux/mm.h>
+#include <limits.h>
+
+#define MAX_RW_COUNT (INT_MAX & ~(PAGE_SIZE - 1))
+
+#endif /* FUZZ_MM_H */
