@@ -12,6 +12,14 @@ die() {
 	exit 2
 }
 
+# A killed shell does not take its children along.
+kill_tree() {
+	local child
+
+	for child in $(ps -o pid= --ppid "$1"); do kill_tree "$child"; done
+	kill "$1" 2>/dev/null
+}
+
 flags=(-std=gnu11 -g -O2 -Wall -Wextra -Werror -Wno-sign-compare -Wno-unused-parameter
 	-DCONFIG_64BIT "-DB1_VERSION=\"fuzz\""
 	-I"$here/shim" -I"$here/../unit/shim" -I"$top/include")
