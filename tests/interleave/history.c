@@ -3,11 +3,12 @@
  * What is promised, as questions to a history
  *
  * Whatever is received (here: an entry) is caused by operations, mostly by one: a message by the
- * send, a NODE_RELEASE by the release of the node and by what brought the handle, a HANDLE_RELEASE by
- * the ends of all handles. An entry cannot be there before all of these have begun, and it is there
- * once all of them are visible. (A handle in a message that nobody receives ends with the release of
- * the destination, or with the send if that is later, so it takes both.) An operation is visible when it has returned, and also as soon as
- * anybody has received anything that it caused: it is atomic.
+ * send, a NODE_RELEASE by the release of the node and by what brought the handle, a HANDLE_RELEASE
+ * by the ends of all handles. An entry cannot be there before all of these have begun, and it is
+ * there once all of them are visible. (A handle in a message that nobody receives ends with the
+ * release of the destination, or with the send if that is later, so it takes both.) An operation is
+ * visible when it has returned, and also as soon as anybody has received anything that it caused:
+ * it is atomic.
  *
  *	order:	 an entry that was there before something that another one needs had begun is received
  *		 before that other one. This is the order of each sender, and of cause and effect.
@@ -129,7 +130,8 @@ static void add_need(struct entry *entry, int op)
 	entry->n_needs = entry->n_causes;
 }
 
-static unsigned int n_received(const struct peer *peer, const struct b1_object *object, int sent_by);
+static unsigned int n_received(const struct peer *peer, const struct b1_object *object,
+			       int sent_by);
 
 /* What ended the handles of a send that nobody received. */
 static void add_discards(struct entry *entry, unsigned int send)
@@ -211,7 +213,8 @@ static void collect_entries(void)
 		for (op = ops_log; op < ops_log + ops_n; op++) {
 			if (op->kind != OP_RECV || op->ret || op->peer != &ops_peers[p])
 				continue;
-			for (i = n_entries++; i > first && entries[i - 1].recv->step > op->step; i--)
+			i = n_entries++;
+			for (; i > first && entries[i - 1].recv->step > op->step; i--)
 				entries[i] = entries[i - 1];
 			entries[i].recv = op;
 		}
@@ -294,11 +297,12 @@ static void check_twice(const struct entry *entry, const struct entry *later)
 
 static void check_orders(void)
 {
-	const struct entry *entry, *later;
+	const struct entry *entry, *later, *end = entries + n_entries;
 
-	for (entry = entries; entry < entries + n_entries; entry++) {
-		for (later = entry + 1;
-		     later < entries + n_entries && later->recv->peer == entry->recv->peer; later++) {
+	for (entry = entries; entry < end; entry++) {
+		for (later = entry + 1; later < end; later++) {
+			if (later->recv->peer != entry->recv->peer)
+				break;
 			check_order(entry, later);
 			check_twice(entry, later);
 		}
@@ -313,7 +317,8 @@ static bool was_released_meanwhile(const struct op *a, const struct op *b)
 	for (op = ops_log; op < ops_log + ops_n; op++) {
 		if (!has_ended(op) || op->peer != a->peer)
 			continue;
-		if (!moment_is_forced(&op->last, &a->first) && !moment_is_forced(&b->last, &op->first))
+		if (!moment_is_forced(&op->last, &a->first) &&
+		    !moment_is_forced(&b->last, &op->first))
 			return true;
 	}
 	return false;
@@ -352,7 +357,8 @@ static void check_looks(void)
 	const struct op *op;
 
 	for (op = ops_log; op < ops_log + ops_n; op++) {
-		if ((op->kind == OP_RECV && op->ret == -EAGAIN) || (op->kind == OP_POLL && !op->ret))
+		if ((op->kind == OP_RECV && op->ret == -EAGAIN) ||
+		    (op->kind == OP_POLL && !op->ret))
 			check_empty(op);
 		else if (op->kind == OP_POLL)
 			check_readable(op);
@@ -403,15 +409,19 @@ static void check_places(void)
 	}
 }
 
-/* How often @peer has received something about @object: messages sent by @sent_by, or notifications. */
+/*
+ * How often @peer has received something about @object: messages sent by @sent_by, or
+ * notifications.
+ */
 static unsigned int n_received(const struct peer *peer, const struct b1_object *object, int sent_by)
 {
 	const struct entry *entry;
 	unsigned int n = 0;
 
 	for (entry = entries; entry < entries + n_entries; entry++) {
+		/* -1 for a notification */
 		if (entry->recv->peer == peer && entry->recv->objects[0] == object &&
-		    (entry->recv->type == BUS1_MESSAGE_TYPE_USER ? entry->recv->sent_by : -1) == sent_by)
+		    entry->recv->sent_by == sent_by)
 			n++;
 	}
 	return n;
@@ -427,8 +437,8 @@ static void check_destinations(unsigned int send)
 	for (p = 0; p < ops_n_peers; p++) {
 		next = 0;
 		for (entry = entries; entry < entries + n_entries; entry++) {
-			if (entry->recv->peer != &ops_peers[p] || entry->recv->sent_by != (int)send ||
-			    entry->recv->type != BUS1_MESSAGE_TYPE_USER)
+			if (entry->recv->peer != &ops_peers[p] ||
+			    entry->recv->sent_by != (int)send)
 				continue;
 			while (next < op->n && op->objects[next] != entry->recv->objects[0])
 				next++;

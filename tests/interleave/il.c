@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include <string.h>
+#include <sys/mman.h>
 
 #include "private.h"
 
@@ -9,13 +10,25 @@ bool il_running;
 bool il_loud;
 const char il_rcu_key;
 
-
 /* Locks: whether they may be taken */
 
-/* inside[a] has bit b set: a lock of class b was taken while one of class a was held */
-static unsigned long inside[MAX_CLASSES];
-static int n_classes;
+/* What is known of the order of locks, from all executions. */
+static struct order {
+	int n_classes;
+	const struct il_lock_class *classes[MAX_CLASSES];
+	/* inside[a] has bit b set: a lock of class b was taken while one of class a was held */
+	unsigned long inside[MAX_CLASSES];
+} own_order, *order = &own_order;
+
 static long n_locked;
+
+void il_share_lock_order(void)
+{
+	order = mmap(NULL, sizeof(*order), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
+		     0);
+	if (order == MAP_FAILED)
+		il_fail("no memory");
+}
 
 static struct context *self(void)
 {
@@ -41,11 +54,18 @@ void il_might_sleep(const char *what)
 
 static int class_id(struct il_lock_class *class)
 {
-	if (!class->id)
-		class->id = ++n_classes;
-	if (class->id >= MAX_CLASSES)
+	int id;
+
+	if (class->id)
+		return class->id;
+	for (id = 1; id <= order->n_classes && order->classes[id] != class; id++)
+		;
+	if (id == MAX_CLASSES)
 		il_fail("too many classes of locks");
-	return class->id;
+	if (id > order->n_classes)
+		order->classes[++order->n_classes] = class;
+	class->id = id;
+	return id;
 }
 
 static void check_order(const struct il_lock *lock)
@@ -58,10 +78,10 @@ static void check_order(const struct il_lock *lock)
 		outer = class_id(context->held[i]->class);
 		if (outer == id)
 			il_fail("two locks of one class: %s", lock->class->name);
-		if (inside[id] & BIT(outer))
+		if (order->inside[id] & BIT(outer))
 			il_fail("locks taken in both orders: %s, %s", lock->class->name,
 				context->held[i]->class->name);
-		inside[outer] |= BIT(id);
+		order->inside[outer] |= BIT(id);
 	}
 }
 
@@ -123,6 +143,18 @@ static bool buffers_stores(bool quiet)
 	return il_running && il.buffers && (!quiet || il_loud);
 }
 
+/*
+ * A mutex is not done with when the next one can take it: mutex_unlock() looks for who waits, so
+ * the mutex must stay until it has returned. The event is at an address of its own.
+ */
+static void touch_after(bool quiet, const struct il_lock *lock, const char *what)
+{
+	const char *addr = (const char *)lock + 1;
+
+	il_event(quiet, IL_READ, 0, addr, what);
+	race_access(addr, 1, false, true, what);
+}
+
 void il_unlock(bool quiet, struct il_lock *lock, bool spins, const char *what)
 {
 	struct context *context = self();
@@ -143,6 +175,11 @@ void il_unlock(bool quiet, struct il_lock *lock, bool spins, const char *what)
 		buffer_add(lock, 0, 0, what);
 	else
 		lock->busy = false;
+	if (!spins) {
+		if (il_running && (!quiet || il_loud))
+			procs[il.current].last_unlock = il.n_trace;
+		touch_after(quiet, lock, what);
+	}
 }
 
 /* Accesses */
@@ -239,9 +276,9 @@ uint64_t il_cmpxchg(bool quiet, volatile void *addr, size_t size, uint64_t expec
 }
 
 /*
- * Two increments commute; an increment and a decrement, or two decrements, do not: the one that comes
- * last may be the one that frees. A count that is pinned, see IL_PIN, cannot get to 0 while threads
- * run: what happens to it concerns nobody and is no event.
+ * Two increments commute; an increment and a decrement, or two decrements, do not: the one that
+ * comes last may be the one that frees. A count that is pinned, see IL_PIN, cannot get to 0 while
+ * threads run: what happens to it concerns nobody and is no event.
  */
 static bool is_pinned(const int *refs)
 {
@@ -394,6 +431,16 @@ bool il_finds_races(void)
 }
 
 /* Moments */
+
+unsigned int il_n_steps(void)
+{
+	return il.n_trace;
+}
+
+unsigned int il_last_unlock(void)
+{
+	return il.current < 0 ? 0 : procs[il.current].last_unlock;
+}
 
 int il_thread(void)
 {

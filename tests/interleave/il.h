@@ -2,11 +2,11 @@
 /*
  * il: threads that run one at a time, switched only where they touch what others see
  *
- * Each marked access, lock, unlock, barrier, read-side section, grace period, wait, wake and free of
- * memory is an event. Before an event a thread stops and the scheduler decides whose event is next;
- * between two events a thread runs undisturbed. So an execution is a sequence of events, and the
- * explorer runs a scenario again and again until it has seen every one, but for those that differ
- * from one it has seen in the order of events that do not concern each other only.
+ * Each marked access, lock, unlock, barrier, read-side section, grace period, wait, wake and free
+ * of memory is an event. Before an event a thread stops and the scheduler decides whose event is
+ * next; between two events a thread runs undisturbed. So an execution is a sequence of events, and
+ * the explorer runs a scenario again and again until it has seen every one, but for those that
+ * differ from one it has seen in the order of events that do not concern each other only.
  *
  * What is between two events is not interrupted: plain accesses are taken to be ordered by locks or
  * private to a thread. A build of its own checks that, in all executions: see race.c.
@@ -102,6 +102,8 @@ bool il_unref_and_lock(bool quiet, int *refs, struct il_lock *lock, const char *
 void il_event(bool quiet, enum il_kind kind, unsigned int flags, const volatile void *addr,
 	      const char *what);
 
+/* Processes that are forked from now on learn of the order of locks from each other. */
+void il_share_lock_order(void);
 void il_lock_init(struct il_lock *lock, struct il_lock_class *class);
 void il_lock(bool quiet, struct il_lock *lock, bool spins, const char *what);
 void il_unlock(bool quiet, struct il_lock *lock, bool spins, const char *what);
@@ -142,6 +144,8 @@ void il_check_leaks(void);
 /* Moments, to be compared after the execution. A thread is at its n-th event. */
 int il_thread(void);			/* -1: none, setting up or cleaning up */
 unsigned int il_n_events(void);		/* of this thread so far */
+unsigned int il_n_steps(void);		/* events of all threads so far */
+unsigned int il_last_unlock(void);	/* the event at which this thread last unlocked a mutex */
 /* Whether event @a of a thread must come before, or is, event @b of another. */
 bool il_before(int a_thread, unsigned int a, int b_thread, unsigned int b);
 
@@ -176,10 +180,10 @@ enum il_search {
 
 struct il_result {
 	uint64_t n_runs;
-	uint64_t n_cut;			/* of these: found to be equivalent to another one halfway */
+	uint64_t n_cut;			/* of these: turned out to be equivalent to another one */
 	uint64_t n_events;		/* of all runs */
 	unsigned int max_events;	/* of one run */
-	uint64_t n_classes;		/* of equivalent executions, new ones, if they are collected */
+	uint64_t n_classes;		/* of equivalent executions, not seen before */
 	bool complete;
 	double seconds;
 };

@@ -249,6 +249,7 @@ int main(int argc, char **argv)
 	}
 	if (test_self)
 		return selftest();
+	il_share_lock_order();
 	if (options.search == IL_RANDOM) {
 		printf("seed %llu\n", (unsigned long long)options.seed);
 		if (!options.seconds && !one_run)

@@ -7,6 +7,8 @@
 /* more than anybody uses: limits are the subject of tests/unit/acct.c */
 #define ACCT_MAX (1ULL << 40)
 #define MAX_PINNED 32
+/* more than there are steps in a phase */
+#define OPS_PHASE 100000
 
 struct peer ops_peers[OPS_PEERS];
 unsigned int ops_n_peers;
@@ -67,12 +69,23 @@ static struct op *op_begin(enum op_kind kind, struct peer *peer)
 }
 
 /*
- * Called right after the moment that decides on the order among the operations of a peer: with the
- * peer or its queue locked, or just unlocked. If called again, the last one counts.
+ * The moment that decides on the order among the operations of a peer: this one, with the peer
+ * locked; or that of the last unlock, right after its queue was. If called again, the last one
+ * counts. While setting up and cleaning up nothing happens at the same time.
  */
+static void op_effect_at(struct op *op, unsigned int step)
+{
+	op->step = (il_thread() < 0 ? ++n_effects : step) + phase * OPS_PHASE;
+}
+
 static void op_effect(struct op *op)
 {
-	op->step = ++n_effects;
+	op_effect_at(op, OPS_PHASE / 2 + il_n_steps());
+}
+
+static void op_effect_unlocked(struct op *op)
+{
+	op_effect_at(op, OPS_PHASE / 2 + il_last_unlock());
 }
 
 static int op_end(struct op *op, int ret)
@@ -243,7 +256,7 @@ static int recv_message(struct op *op, struct b1_message *message, bool fails)
 		op->ids[i] = op->handles[i]->id;
 	}
 	b1_message_install(message);
-	op_effect(op);
+	op_effect_unlocked(op);
 	b1_message_free(message);
 	return 0;
 }
@@ -256,7 +269,7 @@ static int recv_note(struct op *op, struct b1_object *obj)
 	mutex_lock(&obj->peer->queue.lock);
 	b1_queue_remove(&obj->peer->queue, &obj->note);
 	mutex_unlock(&obj->peer->queue.lock);
-	op_effect(op);
+	op_effect_unlocked(op);
 	b1_object_consume_note(obj);
 	return 0;
 }
@@ -268,7 +281,7 @@ static int recv_locked(struct op *op, int error)
 	struct b1_message *message;
 
 	entry = b1_peer_peek(op->peer->b1);
-	op_effect(op);
+	op_effect_unlocked(op);
 	if (!entry)
 		return -EAGAIN;
 	op->type = entry->type;
@@ -319,7 +332,7 @@ bool op_poll(struct peer *peer)
 	bool readable;
 
 	readable = b1_peer_peek(peer->b1);
-	op_effect(op);
+	op_effect_unlocked(op);
 	return op_end(op, readable);
 }
 

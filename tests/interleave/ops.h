@@ -4,11 +4,12 @@
  *
  * Each function does what kmod/cdev.c does with numbers that are checked already, and writes down
  * when it began and ended and what came of it. When all threads have ended, ops_finish() receives
- * what is left, compares the history with what is promised, closes all and looks for leftovers. What
- * is promised is written down in history.c.
+ * what is left, compares the history with what is promised, closes all and looks for leftovers.
+ * What is promised is written down in history.c.
  *
- * Moments are compared by what must come before what, not by what happened to be first: an execution
- * stands for all that are equivalent to it, and a promise broken in one of them is found in it.
+ * Moments are compared by what must come before what, not by what happened to be first: an
+ * execution stands for all that are equivalent to it, and a promise broken in one of them is found
+ * in it.
  */
 #ifndef OPS_H
 #define OPS_H

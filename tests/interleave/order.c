@@ -4,10 +4,10 @@
  * dynamic partial order reduction, POPL 2014). Two events depend on each other if they are of one
  * thread, or touch the same address and do not commute; the order of dependent events is the
  * happens-before of an execution, kept as vector clocks, and executions with the same one are
- * equivalent. For each new event that is in a race with an earlier one of another thread (dependent,
- * and nothing in between orders them), another execution is planned in which it comes first. An
- * unlock does not race with the lock that follows, as that could not have come first: the two locks
- * race.
+ * equivalent. For each new event that is in a race with an earlier one of another thread
+ * (dependent, and nothing in between orders them), another execution is planned in which it comes
+ * first. An unlock does not race with the lock that follows, as that could not have come first: the
+ * two locks race.
  */
 
 #include <string.h>
@@ -22,11 +22,11 @@ struct loc {
 	uint64_t run;
 	enum il_kind mode;		/* of the last group of events that commute */
 	uint32_t group_mask, before_mask;
-	uint16_t group[P], before[P];	/* the last event of each proc in it, and in the one before */
+	/* the last event of each proc in it, and in the one before */
+	uint16_t group[P], before[P];
 	int lock, unlock;		/* last events, or -1 */
 	struct loc *next;		/* in the same allocation */
 };
-
 
 struct event trace[IL_MAX_EVENTS];
 static struct loc locs[N_LOCS];

@@ -25,7 +25,6 @@
 extern const char il_rcu_key;
 #define RCU_KEY ((const void *)&il_rcu_key)
 
-
 typedef uint16_t clock_vector[P];
 
 struct pending {
@@ -68,6 +67,7 @@ struct proc {
 	clock_vector clock;
 	unsigned int n_events;
 	uint16_t position[IL_MAX_EVENTS + 1];	/* of its events */
+	unsigned int last_unlock;	/* of a mutex: how many events there had been */
 	/* threads: read-side sections and grace periods */
 	unsigned int rcu_nest;
 	unsigned int rcu_section;
@@ -153,7 +153,8 @@ int choose(uint32_t set);
 void race_begin(void);
 void race_acquire(const volatile void *addr);
 void race_release(const volatile void *addr);
-void race_access(const volatile void *addr, size_t size, bool writes, bool marked, const void *where);
+void race_access(const volatile void *addr, size_t size, bool writes, bool marked,
+		 const void *where);
 #else
 static inline void race_begin(void)
 {

@@ -206,7 +206,8 @@ static void check_all(const volatile void *addr, size_t offset, size_t size, con
 	}
 }
 
-void race_access(const volatile void *addr, size_t size, bool writes, bool marked, const void *where)
+void race_access(const volatile void *addr, size_t size, bool writes, bool marked,
+		 const void *where)
 {
 	int kind = (writes ? PLAIN_WRITE : PLAIN_READ) + marked;
 	ptrdiff_t offset = arena_offset(addr);

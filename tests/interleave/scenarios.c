@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * Who does what at the same time. What must come of it is checked by ops_finish(), the same for all;
- * a scenario adds what only it knows.
+ * Who does what at the same time. What must come of it is checked by ops_finish(), the same for
+ * all; a scenario adds what only it knows.
  *
  * Names: a thread is named after the peer it works for. Peers that stay are pinned, so are objects
  * that nobody releases: their counts are then of no interest to the search.
@@ -899,6 +899,63 @@ static const struct il_scenario transfer_recv = {
 	.finish = ops_finish,
 };
 
+/* More handles than are told of a release in one go: the node is unlocked in between. */
+
+#define N_BATCH 65
+
+static void batch_setup(void)
+{
+	u64 id;
+	int i;
+
+	ops_begin();
+	o = open_pinned("o");
+	s = open_pinned("s");
+	a = open_pinned("a");
+	b = open_pinned("b");
+	s_a = channel(a, s, &inbox_a);
+	s_node = ops_node(o, s, &node);
+	for (i = 0; i < N_BATCH; i++) {
+		id = s_node;
+		IL_ASSERT(!op_transfer(s, b, 1, &id, &b_node));
+	}
+}
+
+static const struct il_scenario batch = {
+	.name = "batch",
+	.text = "a node with many handles is released, while another one is sent and received",
+	.n_threads = 3,
+	.setup = batch_setup,
+	.threads = { in_flight_send, release_node, recv_twice_on_a },
+	.names = { "s", "o", "a" },
+	.finish = ops_finish,
+};
+
+/* The same for those who count what a peer has. */
+
+static void stat_batch_setup(void)
+{
+	u64 ids[4], handles[4];
+	int i, j;
+
+	transfer_setup();
+	for (i = 0; i < 64; i++) {
+		for (j = 0; j < 4; j++)
+			ids[j] = a_node;
+		IL_ASSERT(!op_transfer(a, b, 4, ids, handles));
+	}
+}
+
+static const struct il_scenario stat_batch = {
+	.name = "stat-batch",
+	.text = "a transfer fails, another does not, while somebody counts all that a peer has",
+	.n_threads = 2,
+	.setup = stat_batch_setup,
+	.threads = { transfer_both, stat_b },
+	.names = { "a", "b" },
+	.finish = ops_finish,
+};
+
 /* Waiting. */
 
 static void poll_recv(void)
@@ -1228,6 +1285,49 @@ static const struct il_scenario charge_put = {
 	.loud = true,
 };
 
+/* Two look for the same that is not there yet, or just goes; a third one goes through all. */
+
+static void trace_setup(void)
+{
+	ops_begin();
+	trace = NULL;
+}
+
+static void walk(void)
+{
+	struct b1_acct_trace *at = NULL;
+
+	while ((at = b1_acct_trace_next(at)))
+		IL_ASSERT(at->quota->user->item.id == 1);
+}
+
+static void get_and_put(void)
+{
+	b1_acct_trace_put(b1_acct_trace_get(1, 2, 3));
+}
+
+static const struct il_scenario trace_get = {
+	.name = "trace-get",
+	.text = "two threads look for a trace, charge it and give it up, a third one looks and gives up",
+	.n_threads = 3,
+	.setup = trace_setup,
+	.threads = { charge_other, charge_other, get_and_put },
+	.names = { "x", "y", "z" },
+	.finish = charge_put_finish,
+	.loud = true,
+};
+
+static const struct il_scenario trace_walk = {
+	.name = "trace-walk",
+	.text = "one goes through all traces, while two others come and go",
+	.n_threads = 3,
+	.setup = trace_setup,
+	.threads = { charge_other, get_and_put, walk },
+	.names = { "x", "y", "z" },
+	.finish = charge_put_finish,
+	.loud = true,
+};
+
 /* A message is charged while another one is received. */
 
 static void charge_messages_setup(void)
@@ -1258,9 +1358,9 @@ const struct il_scenario *const scenarios[] = {
 	&poll_wake, &poll_multicast, &edge, &edge_looks, &edge_transfer, &edge_release,
 	&edge_handle,
 	&poll_buffers, &in_flight_buffers, &discard_buffers,
-	&charge, &charge_put, &charge_messages,
+	&charge, &charge_put, &charge_messages, &trace_get, &trace_walk,
 	&multicast_order, &two_multicasts, &born_dead, &transfer_recv, &both_ends,
 	&in_flight_release, &in_flight_multicasts, &told, &poll_recv_agree,
-	&long_reaction, &four_way, &crossed,
+	&long_reaction, &four_way, &crossed, &batch, &stat_batch,
 	NULL,
 };

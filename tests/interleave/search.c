@@ -9,7 +9,6 @@
 struct state il = { .current = -1 };
 struct node nodes[IL_MAX_EVENTS];
 
-
 /* The decision */
 
 static uint64_t mix(uint64_t x)
@@ -224,7 +223,7 @@ static uint64_t trace_hash(void)
 
 static void random_begin(uint64_t run)
 {
-	unsigned int i;
+	unsigned int i, length;
 
 	il.random = mix(il.options->seed + mix(run + 1));
 	il.schedule_random = mix(il.random + 4711);
@@ -232,8 +231,10 @@ static void random_begin(uint64_t run)
 	il.stickiness = 2 << random_of(&il.schedule_random, 6);
 	for (i = 0; i < P; i++)
 		il.priority[i] = 4 + random_of(&il.schedule_random, 1000);
-	for (i = 0; i < 4; i++)
-		il.change[i] = random_of(&il.schedule_random, 400 << random_of(&il.schedule_random, 3));
+	for (i = 0; i < 4; i++) {
+		length = 400 << random_of(&il.schedule_random, 3);
+		il.change[i] = random_of(&il.schedule_random, length);
+	}
 }
 
 static void run_once(uint64_t n)

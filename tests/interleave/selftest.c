@@ -540,7 +540,8 @@ const struct il_scenario *const litmus[] = {
 	&litmus_sb, &litmus_sb_buffers, &litmus_sb_mb_buffers, &litmus_sb_half_buffers, &litmus_mp,
 	&litmus_mp_buffers, &litmus_iriw, &litmus_coherence, &litmus_locks, &litmus_locks_buffers,
 	&litmus_branches, &litmus_references, &litmus_updates, &litmus_rcu, &litmus_rcu_twice,
-	&litmus_wake, &litmus_wake_twice, &litmus_wake_buffers, &litmus_queue_tx, &litmus_queue_pushes,
+	&litmus_wake, &litmus_wake_twice, &litmus_wake_buffers, &litmus_queue_tx,
+	&litmus_queue_pushes,
 	NULL,
 };
 
@@ -663,7 +664,7 @@ int selftest(void)
 	for (scenario = mistakes; *scenario; scenario++)
 		check_mistake(*scenario);
 	for (scenario = scenarios; *scenario; scenario++)
-		check_sample(*scenario, 20000);
+		check_sample(*scenario, 4000);
 	printf("%u passed, %u failed\n", n_passed, n_failed);
 	return n_failed || !n_passed;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * The part of the kernel's interfaces that is more than a few lines, or must not be seen by the race
- * detector.
+ * The part of the kernel's interfaces that is more than a few lines, or must not be seen by the
+ * race detector.
  */
 #include <linux/llist.h>
 #include <linux/xarray.h>

@@ -11,7 +11,9 @@
 
 #define MAX_KNOWN 64
 
-/* What a peer has, as far as its threads know; an ID that one of them releases is forgotten first. */
+/*
+ * What a peer has, as far as its threads know; an ID that one of them releases is forgotten first.
+ */
 static struct known {
 	unsigned int n;
 	u64 ids[MAX_KNOWN];
@@ -190,7 +192,8 @@ static void storm(struct peer *peer)
 		put_peer(peer);
 }
 
-static void storm_begin(unsigned int n, unsigned int threads_per_peer, unsigned int steps, bool close)
+static void storm_begin(unsigned int n, unsigned int threads_per_peer, unsigned int steps,
+			bool close)
 {
 	static const char *const names[] = { "0", "1", "2", "3", "4", "5" };
 	unsigned int i, j;

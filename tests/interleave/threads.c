@@ -10,7 +10,6 @@
 
 struct proc procs[P];
 
-
 /* Threads: a stack each, and a way to switch */
 
 #ifdef __x86_64__
@@ -47,10 +46,14 @@ static ucontext_t switch_contexts[P + 1];
 
 static void il_switch(void **from, void *to)
 {
-	static ucontext_t *contexts[2];
+	ucontext_t *contexts[2];
+	unsigned int i;
 
-	contexts[0] = from == &il.main_sp ? &switch_contexts[P]
-		: &switch_contexts[(struct proc *)((char *)from - offsetof(struct proc, sp)) - procs];
+	contexts[0] = &switch_contexts[P];
+	for (i = 0; i < P; i++) {
+		if (from == &procs[i].sp)
+			contexts[0] = &switch_contexts[i];
+	}
 	*from = contexts[0];
 	contexts[1] = to;
 	swapcontext(contexts[0], contexts[1]);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A table by index: a list of entries in rising order, in memory of the test. A lookup is one read of
- * what is at the index, as in the kernel: it takes no lock. Changes are made under the lock.
+ * A table by index: a list of entries in rising order, in memory of the test. A lookup is one read
+ * of what is at the index, as in the kernel: it takes no lock. Changes are made under the lock.
  */
 #ifndef IL_XARRAY_H
 #define IL_XARRAY_H
