@@ -2,10 +2,10 @@
 /*
  * fault: each command, open and close, with each of its allocations and user copies failing
  *
- * A scenario is a small bus and one call on it. It is built again and again, each time with the call
- * failing at the next place, until it finds nothing more that can fail. inject.c lets the kernel
- * fail, world.c describes a bus so completely that two descriptions tell whether anything differs,
- * scenarios.c has the scenarios, main.c compares.
+ * A scenario is a small bus and one call on it. It is built again and again, each time with the
+ * call failing at the next place, until it finds nothing more that can fail. inject.c lets the
+ * kernel fail, world.c describes a bus so completely that two descriptions tell whether anything
+ * differs, scenarios.c has the scenarios, main.c compares.
  */
 #ifndef FAULT_H
 #define FAULT_H
@@ -63,7 +63,7 @@ struct scenario {
 	void (*done)(struct world *w);	/* after a call that succeeded */
 	int want;			/* what the call returns when nothing fails */
 	unsigned int kinds;		/* bits of those that take too long here: left out */
-	bool frees;			/* allocates nothing at all, and so never fails for memory */
+	bool frees;			/* allocates nothing, and so never fails for memory */
 	uid_t uid;			/* effective UID during the call */
 };
 

@@ -2,9 +2,9 @@
 /*
  * inject: lets the kernel fail on purpose, by its fault injection
  *
- * Either the n-th chance to fail is taken, by fail-nth of the calling thread. It counts all kinds of
- * faults together; kinds that are not wanted are kept from counting by their filter on stack traces,
- * which is told that nothing matches. For all chances from the n-th on to be taken, there is a
+ * Either the n-th chance to fail is taken, by fail-nth of the calling thread. It counts all kinds
+ * of faults together; kinds that are not wanted are kept from counting by their filter on stack
+ * traces, which is told that nothing matches. For all chances from the n-th on to be taken, there is a
  * probability of 100 % for this thread, too: it has no effect while fail-nth counts.
  */
 #include <dirent.h>
@@ -69,8 +69,8 @@ static void knob_set(const char *dir, const char *name, const char *value)
 }
 
 /*
- * All slab caches take part but those of the kernel's own checkers, which allocate something for each
- * allocation of others and cope when they do not get it.
+ * All slab caches take part but those of the kernel's own checkers, which allocate something for
+ * each allocation of others and cope when they do not get it.
  */
 static void choose_caches(void)
 {

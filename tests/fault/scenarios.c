@@ -105,30 +105,33 @@ static void setup_transfer_dead(struct world *w)
 	w->n = 1;
 }
 
-/* New nodes and copies in turn, @n of them */
-static void setup_transfer_many(struct world *w, size_t n)
+/* @n elements: copies, and a new node every @new elements */
+static void setup_transfer_many(struct world *w, size_t n, size_t new)
 {
+	uint64_t handle;
 	size_t i;
 
 	setup_bus(w);
+	handle = w->ids[TO_1_TOO];
 	w->n = n;
 	for (i = 0; i < n; i++)
-		w->ids[i] = i % 2 ? w->ids[TO_1_TOO] : 0;
+		w->ids[i] = i % new ? handle : 0;
 }
 
 static void setup_transfer_3(struct world *w)
 {
-	setup_transfer_many(w, 3);
+	setup_transfer_many(w, 3, 2);
 }
 
 static void setup_transfer_20(struct world *w)
 {
-	setup_transfer_many(w, 20);
+	setup_transfer_many(w, 20, 2);
 }
 
-static void setup_transfer_600(struct world *w)
+/* Arrays of more than the largest slab */
+static void setup_transfer_520(struct world *w)
 {
-	setup_transfer_many(w, 600);
+	setup_transfer_many(w, 520, 50);
 }
 
 /* Send: w->n_data bytes in w->n_vecs parts, w->n handles, all the same to each of n_dests. */
@@ -229,14 +232,15 @@ static void setup_send_2_3(struct world *w)
 	setup_send(w, 2, 3, 64, 1);
 }
 
-static void setup_send_20_20(struct world *w)
+/* More than is kept on the stack */
+static void setup_send_9_9(struct world *w)
 {
-	setup_send(w, 20, 20, 200, 20);
+	setup_send(w, 9, 9, 200, 20);
 }
 
-static void setup_send_2_1200(struct world *w)
+static void setup_send_1_1040(struct world *w)
 {
-	setup_send(w, 2, 1200, 64, 1);
+	setup_send(w, 1, 1040, 64, 1);
 }
 
 static void setup_send_nobody(struct world *w)
@@ -323,9 +327,9 @@ static void setup_recv_20(struct world *w)
 	setup_recv(w, 20, 200, 20);
 }
 
-static void setup_recv_600(struct world *w)
+static void setup_recv_400(struct world *w)
 {
-	setup_recv(w, 600, 64, 1);
+	setup_recv(w, 400, 64, 1);
 }
 
 static void setup_recv_short(struct world *w)
@@ -441,6 +445,7 @@ static void setup_open(struct world *w)
 	w->b = -1;
 }
 
+/* What is large takes long, and only differs in what is allocated as pages. */
 #define FEW_PAGES (1 << INJECT_SLAB | 1 << INJECT_SLAB_ON | 1 << INJECT_COPY)
 
 const struct scenario scenarios[] = {
@@ -452,7 +457,7 @@ const struct scenario scenarios[] = {
 	{ "transfer: copy of a dead handle", setup_transfer_dead, call_transfer },
 	{ "transfer: 3, new and old", setup_transfer_3, call_transfer },
 	{ "transfer: 20, new and old", setup_transfer_20, call_transfer },
-	{ "transfer: 600, new and old", setup_transfer_600, call_transfer, .kinds = FEW_PAGES },
+	{ "transfer: 520, new and old", setup_transfer_520, call_transfer, .kinds = FEW_PAGES },
 	{ "send: nothing", setup_send_nothing, call_send },
 	{ "send: 64 bytes, handle is new", setup_send_first, call_send },
 	{ "send: 64 bytes, user is new", setup_send_first_peer, call_send },
@@ -461,8 +466,8 @@ const struct scenario scenarios[] = {
 	{ "send: 64 KiB, 1 handle", setup_send_64k, call_send },
 	{ "send: 1 MiB to 2, 1 handle", setup_send_1m, call_send },
 	{ "send: to 2, 3 handles", setup_send_2_3, call_send },
-	{ "send: to 20, 20 handles, 20 iovecs", setup_send_20_20, call_send },
-	{ "send: to 2, 1200 handles", setup_send_2_1200, call_send, .kinds = FEW_PAGES },
+	{ "send: to 9, 9 handles, 20 iovecs", setup_send_9_9, call_send },
+	{ "send: 1040 handles", setup_send_1_1040, call_send, .kinds = FEW_PAGES },
 	{ "send: to nobody, 20 handles", setup_send_nobody, call_send },
 	{ "send: to 3, 1 of them gone", setup_send_dead, call_send },
 	{ "recv: nothing", setup_recv_nothing, call_recv },
@@ -471,7 +476,7 @@ const struct scenario scenarios[] = {
 	{ "recv: 1 MiB, 1 handle, 20 iovecs", setup_recv_1m, call_recv },
 	{ "recv: 1 handle", setup_recv_1, call_recv },
 	{ "recv: 20 handles, 20 iovecs", setup_recv_20, call_recv },
-	{ "recv: 600 handles", setup_recv_600, call_recv, .kinds = FEW_PAGES },
+	{ "recv: 400 handles", setup_recv_400, call_recv, .kinds = FEW_PAGES },
 	{ "recv: 3 handles, room for 2", setup_recv_short, call_recv, .want = -EMSGSIZE },
 	{ "recv: handles of dead nodes", setup_recv_dead, call_recv },
 	{ "recv: NODE_RELEASE", setup_recv_node_release, call_recv },

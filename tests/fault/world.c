@@ -194,12 +194,17 @@ static void account_add(struct account *account, struct amounts part)
 
 /*
  * The claims of each peer. What a user or a quota has in reserve is left out: it grows with claims,
- * and shrinks when they are given back, but not to the same; it has to add up, though. Where nothing
- * is claimed there may be a trace all the same: a handle keeps the one that was looked up when it was
- * first used to send. It counts for nothing, and is left out, too.
+ * and shrinks when they are given back, but not to the same; it has to add up, though. Where
+ * nothing is claimed there may be a trace all the same: a handle keeps the one that was looked up
+ * when it was first used to send. It counts for nothing, and is left out, too.
  */
 static void put_accounts(const struct world *w, struct text *text)
 {
+	static const char user_format[] =
+		"user %u: objects %llu of %llu available, bytes %llu of %llu";
+	static const char quota_format[] =
+		"  by user %u: objects %llu, %llu of them unused, bytes %llu, %llu";
+	static const char peer_format[] = "    by peer %llu: objects %llu, bytes %llu";
 	struct account user = { .what = "user" }, quota = { .what = "quota of user" };
 	unsigned long long actor;
 	struct amounts all, free;
@@ -210,17 +215,15 @@ static void put_accounts(const struct world *w, struct text *text)
 	file = fopen("/sys/kernel/debug/bus1/accounts", "re");
 	ck_assert_msg(file != NULL, "bus1/accounts: %s", strerror(errno));
 	while (fgets(line, sizeof(line), file)) {
-		if (sscanf(line, "user %u: objects %llu of %llu available, bytes %llu of %llu", &uid,
-			   &free.objects, &all.objects, &free.bytes, &all.bytes) == 5) {
+		if (sscanf(line, user_format, &uid, &free.objects, &all.objects, &free.bytes,
+			   &all.bytes) == 5) {
 			account_begin(&user, uid, all, free);
 			fprintf(text->file, "user %u\n", uid);
-		} else if (sscanf(line, "  by user %u: objects %llu, %llu of them unused, bytes %llu, %llu",
-				  &uid, &all.objects, &free.objects, &all.bytes,
+		} else if (sscanf(line, quota_format, &uid, &all.objects, &free.objects, &all.bytes,
 				  &free.bytes) == 5) {
 			account_begin(&quota, uid, all, free);
 			account_add(&user, all);
-		} else if (sscanf(line, "    by peer %llu: objects %llu, bytes %llu", &actor,
-				  &all.objects, &all.bytes) == 3) {
+		} else if (sscanf(line, peer_format, &actor, &all.objects, &all.bytes) == 3) {
 			account_add(&quota, all);
 			if (all.objects || all.bytes)
 				put_actor(w, text, actor, all);
@@ -351,13 +354,19 @@ static bool put_entry(const struct world *w, struct text *text, size_t peer)
 	return true;
 }
 
+/* Receives all there is, of each peer in turn. */
 static void put_queues(const struct world *w, struct text *text)
 {
+	struct pollfd polls[WORLD_PEERS];
 	size_t i;
 
 	for (i = 0; i < w->n_peers; i++)
-		while (w->peers[i] >= 0 && put_entry(w, text, i))
-			;
+		polls[i] = (struct pollfd){ .fd = w->peers[i], .events = POLLIN };
+	/* discarding a message may be what notifies somebody */
+	while (poll(polls, w->n_peers, 0) > 0)
+		for (i = 0; i < w->n_peers; i++)
+			while (polls[i].revents && put_entry(w, text, i))
+				;
 }
 
 /* Where each handle leads to, and who is told when it is released. */

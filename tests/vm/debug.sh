@@ -70,7 +70,12 @@ debug_tree() {
 	esac
 	source=$(debug_source) || exit
 	mapfile -t fragments < <(debug_fragments "$name")
-	key=$({ echo "$source"; gcc --version; cat "${fragments[@]}"; } | sha256sum | cut -c 1-12)
+	# without comments: they need no new kernel
+	key=$({
+		echo "$source"
+		gcc --version
+		grep -hE '^(# )?CONFIG_' "${fragments[@]}"
+	} | sha256sum | cut -c 1-12)
 	dir=$BUS1_CACHE/debug/$name-$key
 	[ -e "$dir/.ready" ] || debug_locked "$name" debug_build "$name" "$source" "$dir" || exit
 	echo "$dir"
