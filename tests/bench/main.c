@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * What a message costs: see tests/bench/run, which starts this in a virtual machine
+ *
+ *	bench [--rounds N] [--quick] [--peers REGEX] [--only REGEX]
+ *
+ * Prints one line for each row that is to be measured before it starts (plan ROW PEER), and one for
+ * each that was (row ROW PEER VALUE).
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <regex.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "measure.h"
+#include "transport.h"
+
+static const struct row *const groups[] = {
+	one_way_rows, ping_pong_rows, fan_out_rows, handle_rows, object_rows, notify_rows,
+	load_rows, idle_rows,
+};
+
+static regex_t only, peers;
+static int quick;
+
+static void compile(regex_t *regex, const char *pattern)
+{
+	if (regcomp(regex, pattern, REG_EXTENDED | REG_NOSUB)) {
+		fprintf(stderr, "%s: no regular expression\n", pattern);
+		exit(2);
+	}
+}
+
+static bool is_wanted(const struct row *row)
+{
+	return !(quick && (row->flags & ROW_LONG)) && !regexec(&only, row->name, 0, NULL, 0) &&
+	       !regexec(&peers, row->peer, 0, NULL, 0);
+}
+
+static void print_plan(const struct row *row)
+{
+	printf("plan %s %s\n", row->name, row->peer);
+}
+
+/* In a process of its own, so that no row leaves anything behind for the next, not even a crash. */
+static void run_row(const struct row *row)
+{
+	int status;
+	pid_t pid;
+
+	fflush(NULL);
+	pid = fork();
+	if (pid < 0)
+		die("fork");
+	if (!pid) {
+		row->run(row);
+		printf("row %s %s %.1f\n", row->name, row->peer, measure_result(row));
+		fflush(NULL);
+		_exit(0);
+	}
+	waitpid(pid, &status, 0);
+	if (status)
+		printf("failed %s %s (status %#x)\n", row->name, row->peer, status);
+}
+
+static unsigned int for_each(void (*function)(const struct row *row))
+{
+	const struct row *row;
+	unsigned int n = 0;
+	size_t i;
+
+	for (i = 0; i < sizeof(groups) / sizeof(*groups); i++) {
+		for (row = groups[i]; row->name; row++) {
+			if (is_wanted(row)) {
+				function(row);
+				n++;
+			}
+		}
+	}
+	return n;
+}
+
+/* A loop of which the number of instructions is known. */
+static void check_clock(void)
+{
+	long n = 500;
+	int64_t start = count_instructions();
+
+	asm volatile("1: dec %0; jnz 1b" : "+r"(n));
+	printf("clock: looking twice costs %lld, a loop of 1000 instructions %lld\n",
+	       (long long)measure_clock_cost(),
+	       (long long)(count_instructions() - start - measure_clock_cost()));
+}
+
+static void raise_limits(void)
+{
+	struct rlimit limit = { 4096, 4096 };
+
+	if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
+		die("RLIMIT_NOFILE");
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "rounds", required_argument, NULL, 'r' },
+		{ "quick", no_argument, &quick, 1 },
+		{ "peers", required_argument, NULL, 'p' },
+		{ "only", required_argument, NULL, 'o' },
+		{}
+	};
+	unsigned int rounds = 301;
+	int c;
+
+	compile(&only, "");
+	compile(&peers, "");
+	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		switch (c) {
+		case 0: break;
+		case 'r': rounds = atoi(optarg); break;
+		case 'p': compile(&peers, optarg); break;
+		case 'o': compile(&only, optarg); break;
+		default: return 2;
+		}
+	}
+	raise_limits();
+	use_cpu(0);
+	measure_init(rounds);
+	check_clock();
+	if (!for_each(print_plan)) {
+		fprintf(stderr, "no such row\n");
+		return 2;
+	}
+	for_each(run_row);
+	return 0;
+}
