@@ -5,7 +5,8 @@
  *	bench [--rounds N] [--quick] [--peers REGEX] [--only REGEX]
  *
  * Prints one line for each row that is to be measured before it starts (plan ROW PEER), and one for
- * each that was (row ROW PEER VALUE).
+ * each that was (row ROW PEER VALUE
+ * QUARTILE QUARTILE).
  */
 #include <errno.h>
 #include <getopt.h>
@@ -50,6 +51,7 @@ static void print_plan(const struct row *row)
 /* In a process of its own, so that no row leaves anything behind for the next, not even a crash. */
 static void run_row(const struct row *row)
 {
+	double low, high;
 	int status;
 	pid_t pid;
 
@@ -59,7 +61,9 @@ static void run_row(const struct row *row)
 		die("fork");
 	if (!pid) {
 		row->run(row);
-		printf("row %s %s %.1f\n", row->name, row->peer, measure_result(row));
+		printf("row %s %s %.1f", row->name, row->peer, measure_result(row));
+		measure_quartiles(row, &low, &high);
+		printf(" %.1f %.1f\n", low, high);
 		fflush(NULL);
 		_exit(0);
 	}
@@ -85,16 +89,20 @@ static unsigned int for_each(void (*function)(const struct row *row))
 	return n;
 }
 
-/* A loop of which the number of instructions is known. */
+/* A loop of which the number of instructions is known, and one to prepare it. */
 static void check_clock(void)
 {
-	long n = 500;
-	int64_t start = count_instructions();
+	long n;
 
-	asm volatile("1: dec %0; jnz 1b" : "+r"(n));
-	printf("clock: looking twice costs %lld, a loop of 1000 instructions %lld\n",
-	       (long long)measure_clock_cost(),
-	       (long long)(count_instructions() - start - measure_clock_cost()));
+	while (next_round()) {
+		n = 500;
+		begin();
+		asm volatile("1: dec %0; jnz 1b" : "+r"(n));
+		end();
+	}
+	printf("clock: looking at it costs %lld, a loop of 1000 instructions %.0f\n",
+	       (long long)measure_clock_cost(), measure_result(&(struct row){ .name = "clock" }));
+	measure_reset();
 }
 
 static void raise_limits(void)

@@ -60,6 +60,16 @@ static int64_t median(void)
 	return first[n_rounds / 2];
 }
 
+/* The middle half of the rounds, for who wonders whether they are all alike. */
+void measure_quartiles(const struct row *row, double *lowp, double *highp)
+{
+	unsigned int per = row->per ? row->per : 1;
+
+	median();
+	*lowp = (double)(samples[WARMUP + n_rounds / 4] - clock_cost) / per;
+	*highp = (double)(samples[WARMUP + n_rounds * 3 / 4] - clock_cost) / per;
+}
+
 static double mean(void)
 {
 	int64_t sum = 0;
@@ -88,22 +98,20 @@ int64_t measure_clock_cost(void)
 	return clock_cost;
 }
 
-/* The operation that does nothing. */
-void measure_empty(const struct row *row)
+void measure_reset(void)
 {
-	(void)row;
-	while (next_round()) {
-		begin();
-		end();
-	}
+	n_samples = 0;
 }
 
 void measure_init(unsigned int rounds)
 {
 	n_rounds = rounds < MAX_ROUNDS ? rounds : MAX_ROUNDS;
-	measure_empty(NULL);
-	clock_cost = median();
-	n_samples = 0;
 	/* the pages are there before anything is measured */
 	memset(samples, 0, sizeof(samples));
+	while (next_round()) {
+		begin();
+		end();
+	}
+	clock_cost = median();
+	measure_reset();
 }

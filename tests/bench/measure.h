@@ -50,7 +50,8 @@ extern int64_t measure_start;
 void measure_init(unsigned int rounds);
 double measure_result(const struct row *row);
 int64_t measure_clock_cost(void);
-void measure_empty(const struct row *row);
+void measure_quartiles(const struct row *row, double *lowp, double *highp);
+void measure_reset(void);
 
 bool next_round(void);
 void store_sample(int64_t sample);
