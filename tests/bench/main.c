@@ -2,11 +2,11 @@
 /*
  * What a message costs: see tests/bench/run, which starts this in a virtual machine
  *
- *	bench [--rounds N] [--quick] [--peers REGEX] [--only REGEX]
+ *	bench [--rounds N] [--quick] [--peers REGEX] [--only REGEX] [--symbols]
  *
  * Prints one line for each row that is to be measured before it starts (plan ROW PEER), and one for
  * each that was (row ROW PEER VALUE
- * QUARTILE QUARTILE).
+ * QUARTILE QUARTILE). With --symbols, also where the functions of the kernel are (symbol ADDRESS NAME).
  */
 #include <errno.h>
 #include <getopt.h>
@@ -27,7 +27,7 @@ static const struct row *const groups[] = {
 };
 
 static regex_t only, peers;
-static int quick;
+static int quick, symbols;
 
 static void compile(regex_t *regex, const char *pattern)
 {
@@ -105,6 +105,21 @@ static void check_clock(void)
 	measure_reset();
 }
 
+/* The functions of the kernel and of its modules */
+static void print_symbols(void)
+{
+	char line[512], address[32], type, name[256];
+	FILE *file = fopen("/proc/kallsyms", "r");
+
+	if (!file)
+		die("/proc/kallsyms");
+	while (fgets(line, sizeof(line), file)) {
+		if (sscanf(line, "%31s %c %255s", address, &type, name) == 3 && strchr("tTwW", type))
+			printf("symbol %s %s\n", address, name);
+	}
+	fclose(file);
+}
+
 static void raise_limits(void)
 {
 	struct rlimit limit = { 4096, 4096 };
@@ -117,6 +132,7 @@ int main(int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "rounds", required_argument, NULL, 'r' },
+		{ "symbols", no_argument, &symbols, 1 },
 		{ "quick", no_argument, &quick, 1 },
 		{ "peers", required_argument, NULL, 'p' },
 		{ "only", required_argument, NULL, 'o' },
@@ -145,5 +161,7 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	for_each(run_row);
+	if (symbols)
+		print_symbols();
 	return 0;
 }

@@ -38,6 +38,8 @@ void expect(const char *what, ssize_t result, ssize_t wanted)
 void store_sample(int64_t sample)
 {
 	samples[n_samples++] = sample;
+	if (n_samples == WARMUP)
+		mark_reset();
 }
 
 bool next_round(void)

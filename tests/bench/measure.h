@@ -60,8 +60,8 @@ __attribute__((noreturn, format(printf, 1, 2))) void die(const char *format, ...
 void expect(const char *what, ssize_t result, ssize_t wanted);
 
 /*
- * Two instructions that do nothing, for the tool that counts instructions by function to know where
- * to begin and end; see count.c.
+ * Instructions that do nothing, for the tool that counts instructions by function to know where to
+ * begin and end, and that what came before does not matter; see count.c.
  */
 static inline void mark_begin(void)
 {
@@ -71,6 +71,11 @@ static inline void mark_begin(void)
 static inline void mark_end(void)
 {
 	asm volatile("nopl 0x0b051002(%%rax)" : : : "memory");
+}
+
+static inline void mark_reset(void)
+{
+	asm volatile("nopl 0x0b051003(%%rax)" : : : "memory");
 }
 
 static inline int64_t count_instructions(void)

@@ -143,6 +143,27 @@ kernel_image_locked() {
 	rm -rf "$dir/image"
 }
 
+# kernel_elf VERSION prints the path of the kernel that is packed in its vmlinuz: QEMU can start that,
+# too, without the time to unpack it, and where the kernel says. If it is not packed as expected,
+# vmlinuz.
+kernel_elf() {
+	local dir=$BUS1_CACHE/kernel/$1 image offset
+
+	image=$(kernel_image "$1") || exit
+	if [ ! -e "$dir/vmlinux" ]; then
+		offset=$(LC_ALL=C grep -abom 1 $'\xfd7zXZ' "$image" | cut -d : -f 1)
+		tail -c "+$((${offset:-0} + 1))" "$image" | xz -dc --single-stream \
+			>"$dir/vmlinux.$$" 2>/dev/null
+		if readelf -h "$dir/vmlinux.$$" >/dev/null 2>&1; then
+			mv "$dir/vmlinux.$$" "$dir/vmlinux"
+		else
+			rm -f "$dir/vmlinux.$$"
+			dir=
+		fi
+	fi
+	[ -n "$dir" ] && echo "$dir/vmlinux" || echo "$image"
+}
+
 # kernel_headers VERSION prints the directory to build modules against.
 kernel_headers() {
 	local dir=$BUS1_CACHE/kernel/$1/headers
