@@ -2,11 +2,11 @@
 /*
  * What a message costs: see tests/bench/run, which starts this in a virtual machine
  *
- *	bench [--rounds N] [--quick] [--peers REGEX] [--only REGEX] [--symbols]
+ *	bench [--rounds N] [--quick] [--peers REGEX] [--only REGEX] [--symbols all|modules]
  *
  * Prints one line for each row that is to be measured before it starts (plan ROW PEER), and one for
  * each that was (row ROW PEER VALUE
- * QUARTILE QUARTILE). With --symbols, also where the functions of the kernel are (symbol ADDRESS NAME).
+ * QUARTILE QUARTILE). With --symbols, also where functions of the kernel are (symbol ADDRESS NAME).
  */
 #include <errno.h>
 #include <getopt.h>
@@ -27,7 +27,7 @@ static const struct row *const groups[] = {
 };
 
 static regex_t only, peers;
-static int quick, symbols;
+static int quick;
 
 static void compile(regex_t *regex, const char *pattern)
 {
@@ -105,8 +105,8 @@ static void check_clock(void)
 	measure_reset();
 }
 
-/* The functions of the kernel and of its modules */
-static void print_symbols(void)
+/* The functions of the kernel's modules, and its own, of which there are many. */
+static void print_symbols(bool all)
 {
 	char line[512], address[32], type, name[256];
 	FILE *file = fopen("/proc/kallsyms", "r");
@@ -114,7 +114,9 @@ static void print_symbols(void)
 	if (!file)
 		die("/proc/kallsyms");
 	while (fgets(line, sizeof(line), file)) {
-		if (sscanf(line, "%31s %c %255s", address, &type, name) == 3 && strchr("tTwW", type))
+		if ((all || strchr(line, '[')) &&
+		    sscanf(line, "%31s %c %255s", address, &type, name) == 3 &&
+		    strchr("tTwW", type))
 			printf("symbol %s %s\n", address, name);
 	}
 	fclose(file);
@@ -132,12 +134,13 @@ int main(int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "rounds", required_argument, NULL, 'r' },
-		{ "symbols", no_argument, &symbols, 1 },
+		{ "symbols", required_argument, NULL, 's' },
 		{ "quick", no_argument, &quick, 1 },
 		{ "peers", required_argument, NULL, 'p' },
 		{ "only", required_argument, NULL, 'o' },
 		{}
 	};
+	const char *symbols = NULL;
 	unsigned int rounds = 301;
 	int c;
 
@@ -147,6 +150,7 @@ int main(int argc, char **argv)
 		switch (c) {
 		case 0: break;
 		case 'r': rounds = atoi(optarg); break;
+		case 's': symbols = optarg; break;
 		case 'p': compile(&peers, optarg); break;
 		case 'o': compile(&only, optarg); break;
 		default: return 2;
@@ -162,6 +166,6 @@ int main(int argc, char **argv)
 	}
 	for_each(run_row);
 	if (symbols)
-		print_symbols();
+		print_symbols(!strcmp(symbols, "all"));
 	return 0;
 }

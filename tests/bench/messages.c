@@ -48,9 +48,9 @@ static void ping_pong(const struct row *row)
 	struct link link;
 	pid_t pid;
 
-	link_init(&link, transport, row->size);
 	if (sched_setscheduler(0, SCHED_BATCH, &param) < 0)
 		die("SCHED_BATCH");
+	link_init(&link, transport, row->size);
 	pid = link_serve(transport, &link, 0);
 	while (next_round()) {
 		begin();
@@ -67,7 +67,8 @@ static void ping_pong(const struct row *row)
 #define PING_PONG_ALL(_size) \
 	PING_PONG("bus1", bus1_poll, _size), PING_PONG("seqpacket", seqpacket, _size), \
 	PING_PONG("seqpacket+poll", seqpacket_poll, _size), PING_PONG("pipe", pipe, _size), \
-	PING_PONG("mq", mq, _size)
+	PING_PONG("mq", mq, _size), PING_PONG("binder", binder, _size), \
+	PING_PONG("dbus-broker", dbus, _size)
 
 const struct row ping_pong_rows[] = {
 	PING_PONG_ALL(0), PING_PONG_ALL(64), PING_PONG_ALL(1024), PING_PONG_ALL(4096),
