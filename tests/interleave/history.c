@@ -5,10 +5,10 @@
  * Whatever is received (here: an entry) is caused by operations, mostly by one: a message by the
  * send, a NODE_RELEASE by the release of the node and by what brought the handle, a HANDLE_RELEASE
  * by the ends of all handles. An entry cannot be there before all of these have begun, and it is
- * there once all of them are visible. (A handle in a message that nobody receives ends with the
- * release of the destination, or with the send if that is later, so it takes both.) An operation is
- * visible when it has returned, and also as soon as anybody has received anything that it caused:
- * it is atomic.
+ * there once all of them are visible. An operation is visible when it has returned, and also as soon
+ * as anybody has received anything that it caused: it is atomic. A handle in a message that nobody
+ * receives ends with the release of the destination, or with the send if that is later, so it takes
+ * both; and it may end right behind these transactions, so both must have returned.
  *
  *	order:	 an entry that was there before something that another one needs had begun is received
  *		 before that other one. This is the order of each sender, and of cause and effect.
@@ -33,6 +33,7 @@ struct entry {
 	/* operations: the first ones must have begun; if all are visible, the entry is there */
 	unsigned int n_needs, n_causes;
 	unsigned int causes[MAX_CAUSES];
+	bool behind[MAX_CAUSES];	/* there when the cause has returned, not as part of it */
 	bool fuzzy;			/* there are more causes than that */
 };
 
@@ -108,25 +109,29 @@ static const struct op *installed_by(const struct b1_object *handle, unsigned in
 	il_fail("NODE_RELEASE for a handle that was not received");
 }
 
-static void add_cause(struct entry *entry, int op)
+static void add_cause(struct entry *entry, int op, bool behind)
 {
 	unsigned int i;
 
 	if (op < 0)
 		il_fail("received, but nobody has caused it");
 	for (i = 0; i < entry->n_causes; i++) {
-		if (entry->causes[i] == (unsigned int)op)
+		if (entry->causes[i] == (unsigned int)op) {
+			entry->behind[i] |= behind;
 			return;
+		}
 	}
-	if (entry->n_causes == MAX_CAUSES)
+	if (entry->n_causes == MAX_CAUSES) {
 		entry->fuzzy = true;
-	else
-		entry->causes[entry->n_causes++] = op;
+		return;
+	}
+	entry->behind[entry->n_causes] = behind;
+	entry->causes[entry->n_causes++] = op;
 }
 
 static void add_need(struct entry *entry, int op)
 {
-	add_cause(entry, op);
+	add_cause(entry, op, false);
 	entry->n_needs = entry->n_causes;
 }
 
@@ -146,8 +151,8 @@ static void add_discards(struct entry *entry, unsigned int send)
 			n += op->objects[j] == op->objects[i];
 		if (n_received(owner, op->objects[i], send) == n)
 			continue;
-		add_cause(entry, send);
-		add_cause(entry, ended_by(owner, op->objects[i]));
+		add_cause(entry, send, true);
+		add_cause(entry, ended_by(owner, op->objects[i]), true);
 	}
 }
 
@@ -223,6 +228,7 @@ static void collect_entries(void)
 		find_needs(&entries[i]);
 }
 
+/* The first one of each is its return. */
 static void add_witness(unsigned int op, const struct moment *moment)
 {
 	if (witnesses[op].n < MAX_WITNESSES)
@@ -251,17 +257,18 @@ static void collect_witnesses(void)
  */
 static bool may_be_there_before(const struct entry *entry, const struct moment *moment)
 {
-	unsigned int i, w, op;
+	unsigned int i, w, n, op;
 
 	if (entry->fuzzy)
 		return false;
 	for (i = 0; i < entry->n_causes; i++) {
 		op = entry->causes[i];
-		for (w = 0; w < witnesses[op].n; w++) {
+		n = entry->behind[i] ? 1 : witnesses[op].n;
+		for (w = 0; w < n; w++) {
 			if (!moment_is_forced(moment, witnesses[op].moments[w]))
 				break;
 		}
-		if (w == witnesses[op].n)
+		if (w == n)
 			return false;
 	}
 	return true;
