@@ -90,22 +90,25 @@ apt_depends() {
 	apt_own amd64 apt-cache depends "$1" | sed -n 's/^[ |]*Depends: //p' | grep -E "$2"
 }
 
-# kernel_version SERIES prints the newest version (uname -r) of a series such as 6.1 in the
-# configured apt sources; a full version is printed as it is. The answer is kept for a day.
+# kernel_version SERIES prints the newest version (uname -r) of a series such as 6.1, or 6.1-amd64
+# for the kernel that is not for clouds and has more modules, in the configured apt sources; a full
+# version is printed as it is. The answer is kept for a day.
 kernel_version() {
-	case $1 in
-	*-*) echo "$1" ;;
-	*) locked apt kernel_version_locked "$1" ;;
-	esac
+	if [[ $1 == *-* && ! $1 =~ ^[0-9]+\.[0-9]+-amd64$ ]]; then
+		echo "$1"
+	else
+		locked apt kernel_version_locked "$1"
+	fi
 }
 
 kernel_version_locked() {
-	local file=$BUS1_CACHE/series-$1 version
+	local file=$BUS1_CACHE/series-$1 series=${1%-amd64} version flavour=cloud-amd64
 
+	[ "$series" = "$1" ] || flavour=amd64
 	if ! is_fresh "$file" 1440; then
 		apt_refresh amd64
 		version=$(apt_own amd64 apt-cache pkgnames linux-image- |
-			grep -E "^linux-image-${1//./\\.}\.[0-9].*-cloud-amd64$" |
+			grep -E "^linux-image-${series//./\\.}\.[0-9][^-]*(-[0-9]+)?-$flavour$" |
 			sed 's/^linux-image-//' | sort -V | tail -n 1)
 		[ -n "$version" ] || die "no kernel $1 in the configured apt sources"
 		echo "$version" >"$file"
@@ -134,8 +137,31 @@ kernel_image_locked() {
 	apt_unpack amd64 "$dir/image" "$packages"
 	image=$(find "$dir/image" -name 'vmlinuz*' -type f | head -n 1)
 	[ -n "$image" ] || die "no kernel in $packages"
+	mkdir -p "$dir/modules"
+	find "$dir/image" -name binder_linux.ko -exec mv {} "$dir/modules/" \;
 	mv "$image" "$dir/vmlinuz"
 	rm -rf "$dir/image"
+}
+
+# kernel_elf VERSION prints the path of the kernel that is packed in its vmlinuz: QEMU can start that,
+# too, without the time to unpack it, and where the kernel says. If it is not packed as expected,
+# vmlinuz.
+kernel_elf() {
+	local dir=$BUS1_CACHE/kernel/$1 image offset
+
+	image=$(kernel_image "$1") || exit
+	if [ ! -e "$dir/vmlinux" ]; then
+		offset=$(LC_ALL=C grep -abom 1 $'\xfd7zXZ' "$image" | cut -d : -f 1)
+		tail -c "+$((${offset:-0} + 1))" "$image" | xz -dc --single-stream \
+			>"$dir/vmlinux.$$" 2>/dev/null
+		if readelf -h "$dir/vmlinux.$$" >/dev/null 2>&1; then
+			mv "$dir/vmlinux.$$" "$dir/vmlinux"
+		else
+			rm -f "$dir/vmlinux.$$"
+			dir=
+		fi
+	fi
+	[ -n "$dir" ] && echo "$dir/vmlinux" || echo "$image"
 }
 
 # kernel_headers VERSION prints the directory to build modules against.
@@ -165,6 +191,23 @@ kernel_headers_locked() {
 	# If it is there, the build adds BTF to modules, and needs pahole for that.
 	rm -f "$dir.new/usr/src/linux-headers-$1/vmlinux"
 	mv "$dir.new" "$dir"
+}
+
+# dbus_broker prints a directory with the message broker and its libraries in their places below.
+dbus_broker() {
+	local dir=$BUS1_CACHE/dbus-broker
+
+	[ -e "$dir" ] || locked apt dbus_broker_locked || exit
+	echo "$dir"
+}
+
+dbus_broker_locked() {
+	local dir=$BUS1_CACHE/dbus-broker
+
+	[ -e "$dir" ] && return
+	apt_refresh amd64
+	apt_unpack amd64 "$dir" dbus-broker libapparmor1 libaudit1 libc6 libcap-ng0 libexpat1 \
+		libpcre2-8-0 libselinux1
 }
 
 # check_i386 prints the directory with a libcheck for 32 bit below.
