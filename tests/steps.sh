@@ -60,7 +60,7 @@ library_32() {
 host_tests() {
 	local log=$build/host/meson-logs/testlog.json
 
-	meson test -C "$build/host" --no-suite vm --print-errorlogs || return
+	meson test -C "$build/host" --no-suite vm --no-suite long --print-errorlogs || return
 	[ "$(host_checks)" -gt 0 ] || { echo "no tests"; return 1; }
 	! grep -E '"result": "(SKIP|EXPECTEDFAIL)"|Checks: 0,' "$log"
 }
