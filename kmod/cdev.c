@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <linux/compat.h>
 #include <linux/cred.h>
+#include <linux/fault-inject-usercopy.h>
 #include <linux/fs.h>
 #include <linux/miscdevice.h>
 #include <linux/mm.h>
@@ -24,8 +25,56 @@
 #define B1_CDEV_N_MAX 65536
 /* arrays up to this many elements are kept on the stack */
 #define B1_CDEV_N_STACK 8
+/* bytes that are copied eight at a time */
+#define B1_CDEV_N_SHORT 128
 
 static const struct file_operations b1_cdev_fops;
+
+/*
+ * Structs, short arrays and short payloads, eight bytes at a time: without the calls that
+ * copy_from_user() and copy_to_user() are, and without their look at the kernel's side, whose size is
+ * known here. There are ten of these in a send and a receive of 64 bytes; they take some 600 instructions
+ * less. @size is a multiple of 8.
+ */
+static __always_inline bool b1_cdev_get(void *to, const void __user *from, size_t size)
+{
+	const u64 __user *src = from;
+	u64 *dst = to;
+	size_t i;
+
+	BUILD_BUG_ON(__builtin_constant_p(size) && size % sizeof(u64));
+	might_fault();
+	if (should_fail_usercopy() || !user_read_access_begin(src, size))
+		return false;
+#pragma GCC unroll 8
+	for (i = 0; i < size / sizeof(u64); i++)
+		unsafe_get_user(dst[i], &src[i], fault);
+	user_read_access_end();
+	return true;
+fault:
+	user_read_access_end();
+	return false;
+}
+
+static __always_inline bool b1_cdev_put(void __user *to, const void *from, size_t size)
+{
+	const u64 *src = from;
+	u64 __user *dst = to;
+	size_t i;
+
+	BUILD_BUG_ON(__builtin_constant_p(size) && size % sizeof(u64));
+	might_fault();
+	if (should_fail_usercopy() || !user_write_access_begin(dst, size))
+		return false;
+#pragma GCC unroll 8
+	for (i = 0; i < size / sizeof(u64); i++)
+		unsafe_put_user(src[i], &dst[i], fault);
+	user_write_access_end();
+	return true;
+fault:
+	user_write_access_end();
+	return false;
+}
 
 /*
  * Copies an array of @n elements in, to @stack if it fits there. A count of 0 never looks at the
@@ -33,16 +82,18 @@ static const struct file_operations b1_cdev_fops;
  */
 static void *b1_cdev_copy_array(u64 ptr, size_t n, size_t size, void *stack)
 {
-	void *array = stack;
+	void *array;
 
-	if (n > B1_CDEV_N_STACK) {
-		array = kvmalloc_array(n, size, B1_MESSAGE_GFP);
-		if (!array)
-			return ERR_PTR(-ENOMEM);
+	if (n <= B1_CDEV_N_STACK) {
+		if (n && !b1_cdev_get(stack, u64_to_user_ptr(ptr), n * size))
+			return ERR_PTR(-EFAULT);
+		return stack;
 	}
-	if (n && copy_from_user(array, u64_to_user_ptr(ptr), n * size)) {
-		if (array != stack)
-			kvfree(array);
+	array = kvmalloc_array(n, size, B1_MESSAGE_GFP);
+	if (!array)
+		return ERR_PTR(-ENOMEM);
+	if (copy_from_user(array, u64_to_user_ptr(ptr), n * size)) {
+		kvfree(array);
 		return ERR_PTR(-EFAULT);
 	}
 	return array;
@@ -54,14 +105,71 @@ static void b1_cdev_free_array(void *array, void *stack)
 		kvfree(array);
 }
 
-static int b1_cdev_import_iovecs(int direction, const struct bus1_message *message,
-				 struct iovec **vecs, struct iov_iter *iter)
+/*
+ * The user memory of a payload. Nearly always it is in one piece, and then is copied without an
+ * iterator: that saves some 200 instructions of each send and of each receive.
+ */
+struct b1_cdev_buffer {
+	size_t size;			/* of all pieces */
+	void __user *piece;		/* the only one, or */
+	bool many;			/* what comes next is used */
+	struct iovec *vecs;
+	struct iov_iter iter;
+	struct iovec stack_vecs[UIO_FASTIOV];
+};
+
+/* On success to be freed with b1_cdev_free_buffer(). */
+static int b1_cdev_import_buffer(struct b1_cdev_buffer *buffer, int direction,
+				 const struct bus1_message *message)
 {
+	const struct iovec __user *vecs = u64_to_user_ptr(message->ptr_data_vecs);
+	struct iovec vec __uninitialized;
 	ssize_t ret;
 
-	ret = import_iovec(direction, u64_to_user_ptr(message->ptr_data_vecs),
-			   message->n_data_vecs, UIO_FASTIOV, vecs, iter);
-	return ret < 0 ? ret : 0;
+	buffer->many = message->n_data_vecs != 1 || in_compat_syscall();
+	if (!buffer->many) {
+		if (!b1_cdev_get(&vec, vecs, sizeof(vec)))
+			return -EFAULT;
+		if ((ssize_t)vec.iov_len < 0)
+			return -EINVAL;
+		/* no more is ever touched */
+		buffer->size = min_t(size_t, vec.iov_len, MAX_RW_COUNT);
+		buffer->piece = vec.iov_base;
+		return access_ok(buffer->piece, buffer->size) ? 0 : -EFAULT;
+	}
+	buffer->vecs = buffer->stack_vecs;
+	ret = import_iovec(direction, vecs, message->n_data_vecs, ARRAY_SIZE(buffer->stack_vecs),
+			   &buffer->vecs, &buffer->iter);
+	if (ret < 0)
+		return ret;
+	buffer->size = ret;
+	return 0;
+}
+
+static void b1_cdev_free_buffer(struct b1_cdev_buffer *buffer)
+{
+	/* NULL if it was the array on the stack that was used */
+	if (buffer->many)
+		kfree(buffer->vecs);
+}
+
+/* The first @n bytes, of those there are. */
+static bool b1_cdev_copy_from_buffer(void *to, struct b1_cdev_buffer *buffer, size_t n)
+{
+	if (buffer->many)
+		return copy_from_iter_full(to, n, &buffer->iter);
+	if (n <= B1_CDEV_N_SHORT && n % sizeof(u64) == 0)
+		return b1_cdev_get(to, buffer->piece, n);
+	return !copy_from_user(to, buffer->piece, n);
+}
+
+static bool b1_cdev_copy_to_buffer(struct b1_cdev_buffer *buffer, const void *from, size_t n)
+{
+	if (buffer->many)
+		return copy_to_iter(from, n, &buffer->iter) == n;
+	if (n <= B1_CDEV_N_SHORT && n % sizeof(u64) == 0)
+		return b1_cdev_put(buffer->piece, from, n);
+	return !copy_to_user(buffer->piece, from, n);
 }
 
 /* BUS1_CMD_TRANSFER */
@@ -91,11 +199,11 @@ static int b1_cdev_write_slots(const struct bus1_cmd_transfer *cmd,
 	for (i = 0; i < cmd->n_transfers; i++) {
 		if (slots[i].node) {
 			transfer.id = slots[i].node->obj.id;
-			if (copy_to_user(&src[i], &transfer, sizeof(transfer)))
+			if (!b1_cdev_put(&src[i], &transfer, sizeof(transfer)))
 				return -EFAULT;
 		}
 		transfer.id = slots[i].handle->obj.id;
-		if (copy_to_user(&dst[i], &transfer, sizeof(transfer)))
+		if (!b1_cdev_put(&dst[i], &transfer, sizeof(transfer)))
 			return -EFAULT;
 	}
 	return 0;
@@ -113,7 +221,7 @@ static int b1_cdev_transfer_locked(struct b1_peer *from, struct b1_peer *to,
 		return ret;
 	ret = b1_cdev_write_slots(cmd, slots);
 	if (ret)
-		b1_transfer_abort(from, slots, cmd->n_transfers);
+		b1_transfer_abort(slots, cmd->n_transfers);
 	else
 		b1_transfer_commit(to, slots, cmd->n_transfers);
 	return ret;
@@ -123,7 +231,7 @@ static int b1_cdev_transfer_arrays(struct b1_peer *from, struct b1_peer *to,
 				   const struct bus1_cmd_transfer *cmd)
 {
 	struct b1_transfer_slot stack_slots[B1_CDEV_N_STACK] = {}, *slots = stack_slots;
-	struct bus1_transfer stack_sources[B1_CDEV_N_STACK], *sources;
+	struct bus1_transfer stack_sources[B1_CDEV_N_STACK] __uninitialized, *sources;
 	int ret;
 
 	if (cmd->n_transfers > B1_CDEV_N_MAX)
@@ -155,11 +263,11 @@ free_sources:
 
 static int b1_cdev_transfer(struct b1_peer *peer, void __user *arg)
 {
-	struct bus1_cmd_transfer cmd;
+	struct bus1_cmd_transfer cmd __uninitialized;
 	struct fd to;
 	int ret;
 
-	if (copy_from_user(&cmd, arg, sizeof(cmd)))
+	if (!b1_cdev_get(&cmd, arg, sizeof(cmd)))
 		return -EFAULT;
 	if (cmd.flags)
 		return -EINVAL;
@@ -189,7 +297,7 @@ static int b1_cdev_collect(struct b1_peer *peer, const struct bus1_cmd_release *
 			   struct list_head *objects)
 {
 	u64 __user *user_ids = u64_to_user_ptr(cmd->ptr_ids);
-	u64 ids[4 * B1_CDEV_N_STACK];
+	u64 ids[4 * B1_CDEV_N_STACK] __uninitialized;
 	size_t i, n, done;
 	int ret = 0;
 
@@ -206,11 +314,11 @@ static int b1_cdev_collect(struct b1_peer *peer, const struct bus1_cmd_release *
 
 static int b1_cdev_release_ids(struct b1_peer *peer, void __user *arg)
 {
-	struct bus1_cmd_release cmd;
+	struct bus1_cmd_release cmd __uninitialized;
 	LIST_HEAD(objects);
 	int ret;
 
-	if (copy_from_user(&cmd, arg, sizeof(cmd)))
+	if (!b1_cdev_get(&cmd, arg, sizeof(cmd)))
 		return -EFAULT;
 	if (cmd.flags)
 		return -EINVAL;
@@ -246,7 +354,8 @@ static int b1_cdev_check_send(const struct bus1_cmd_send *cmd, const struct bus1
 
 static int b1_cdev_send_locked(struct b1_send *send, const struct bus1_cmd_send *cmd,
 			       const struct bus1_message *message, const u64 *destinations,
-			       const struct bus1_transfer *transfers, struct iov_iter *payload)
+			       const struct bus1_transfer *transfers,
+			       struct b1_cdev_buffer *payload)
 {
 	s32 __user *errors = u64_to_user_ptr(cmd->ptr_errors);
 	int ret;
@@ -256,7 +365,7 @@ static int b1_cdev_send_locked(struct b1_send *send, const struct bus1_cmd_send 
 	if (ret)
 		return ret;
 	if (send->data && message->n_data &&
-	    !copy_from_iter_full(send->data, message->n_data, payload))
+	    !b1_cdev_copy_from_buffer(send->data, payload, message->n_data))
 		return -EFAULT;
 	if (errors && clear_user(errors, cmd->n_destinations * sizeof(*errors)))
 		return -EFAULT;
@@ -264,15 +373,15 @@ static int b1_cdev_send_locked(struct b1_send *send, const struct bus1_cmd_send 
 	return 0;
 }
 
-static int b1_cdev_send_iter(struct b1_peer *peer, const struct bus1_cmd_send *cmd,
+static int b1_cdev_send_buffer(struct b1_peer *peer, const struct bus1_cmd_send *cmd,
 			     const struct bus1_message *message, const u64 *destinations,
-			     const struct bus1_transfer *transfers, struct iov_iter *payload)
+			     const struct bus1_transfer *transfers, struct b1_cdev_buffer *payload)
 {
-	struct b1_send send;
+	struct b1_send send __uninitialized;
 	size_t i;
 	int ret;
 
-	if (iov_iter_count(payload) < message->n_data)
+	if (payload->size < message->n_data)
 		return -EMSGSIZE;
 	for (i = 0; i < message->n_transfers; i++) {
 		if (transfers[i].flags)
@@ -291,10 +400,9 @@ static int b1_cdev_send_iter(struct b1_peer *peer, const struct bus1_cmd_send *c
 static int b1_cdev_send_message(struct b1_peer *peer, const struct bus1_cmd_send *cmd,
 				const struct bus1_message *message)
 {
-	struct bus1_transfer stack_transfers[B1_CDEV_N_STACK], *transfers;
-	struct iovec stack_vecs[UIO_FASTIOV], *vecs = stack_vecs;
-	u64 stack_destinations[B1_CDEV_N_STACK], *destinations;
-	struct iov_iter payload;
+	struct bus1_transfer stack_transfers[B1_CDEV_N_STACK] __uninitialized, *transfers;
+	u64 stack_destinations[B1_CDEV_N_STACK] __uninitialized, *destinations;
+	struct b1_cdev_buffer payload __uninitialized;
 	int ret;
 
 	transfers = b1_cdev_copy_array(message->ptr_transfers, message->n_transfers,
@@ -307,12 +415,11 @@ static int b1_cdev_send_message(struct b1_peer *peer, const struct bus1_cmd_send
 		ret = PTR_ERR(destinations);
 		goto free_transfers;
 	}
-	ret = b1_cdev_import_iovecs(ITER_SOURCE, message, &vecs, &payload);
+	ret = b1_cdev_import_buffer(&payload, ITER_SOURCE, message);
 	if (ret)
 		goto free_destinations;
-	ret = b1_cdev_send_iter(peer, cmd, message, destinations, transfers, &payload);
-	/* NULL if it was the array on the stack that was used */
-	kfree(vecs);
+	ret = b1_cdev_send_buffer(peer, cmd, message, destinations, transfers, &payload);
+	b1_cdev_free_buffer(&payload);
 free_destinations:
 	b1_cdev_free_array(destinations, stack_destinations);
 free_transfers:
@@ -322,15 +429,15 @@ free_transfers:
 
 static int b1_cdev_send(struct b1_peer *peer, void __user *arg)
 {
-	struct bus1_message message;
-	struct bus1_cmd_send cmd;
+	struct bus1_message message __uninitialized;
+	struct bus1_cmd_send cmd __uninitialized;
 	int ret;
 
-	if (copy_from_user(&cmd, arg, sizeof(cmd)))
+	if (!b1_cdev_get(&cmd, arg, sizeof(cmd)))
 		return -EFAULT;
 	if (cmd.flags)
 		return -EINVAL;
-	if (copy_from_user(&message, u64_to_user_ptr(cmd.ptr_message), sizeof(message)))
+	if (!b1_cdev_get(&message, u64_to_user_ptr(cmd.ptr_message), sizeof(message)))
 		return -EFAULT;
 	ret = b1_cdev_check_send(&cmd, &message);
 	if (ret)
@@ -378,6 +485,23 @@ static int b1_cdev_write_size(struct bus1_message __user *user_message,
 	return 0;
 }
 
+static int b1_cdev_write_message(struct bus1_message __user *user_message,
+				 const struct b1_cdev_incoming *in)
+{
+	might_fault();
+	if (should_fail_usercopy() ||
+	    !user_write_access_begin(user_message, sizeof(*user_message)))
+		return -EFAULT;
+	unsafe_put_user(in->entry->type, &user_message->type, fault);
+	unsafe_put_user(in->n_transfers, &user_message->n_transfers, fault);
+	unsafe_put_user(in->n_data, &user_message->n_data, fault);
+	user_write_access_end();
+	return 0;
+fault:
+	user_write_access_end();
+	return -EFAULT;
+}
+
 static int b1_cdev_write_handles(u64 ptr, const struct b1_message *message)
 {
 	struct bus1_transfer __user *user_transfers = u64_to_user_ptr(ptr);
@@ -386,7 +510,7 @@ static int b1_cdev_write_handles(u64 ptr, const struct b1_message *message)
 
 	for (i = 0; i < message->n_handles; i++) {
 		transfer.id = message->handles[i]->obj.id;
-		if (copy_to_user(&user_transfers[i], &transfer, sizeof(transfer)))
+		if (!b1_cdev_put(&user_transfers[i], &transfer, sizeof(transfer)))
 			return -EFAULT;
 	}
 	return 0;
@@ -394,7 +518,7 @@ static int b1_cdev_write_handles(u64 ptr, const struct b1_message *message)
 
 static int b1_cdev_write_incoming(const struct bus1_cmd_recv *cmd,
 				  const struct bus1_message *request,
-				  const struct b1_cdev_incoming *in, struct iov_iter *data)
+				  const struct b1_cdev_incoming *in, struct b1_cdev_buffer *data)
 {
 	struct bus1_message __user *user_message = u64_to_user_ptr(cmd->ptr_message);
 	const struct b1_message *message = in->message;
@@ -402,15 +526,12 @@ static int b1_cdev_write_incoming(const struct bus1_cmd_recv *cmd,
 	if (message) {
 		if (b1_cdev_write_handles(request->ptr_transfers, message))
 			return -EFAULT;
-		if (message->n_data &&
-		    copy_to_iter(message->data, message->n_data, data) != message->n_data)
+		if (message->n_data && !b1_cdev_copy_to_buffer(data, message->data, message->n_data))
 			return -EFAULT;
 	}
-	if (copy_to_user(u64_to_user_ptr(cmd->ptr_metadata), &in->metadata, sizeof(in->metadata)))
+	if (!b1_cdev_put(u64_to_user_ptr(cmd->ptr_metadata), &in->metadata, sizeof(in->metadata)))
 		return -EFAULT;
-	if (put_user(in->entry->type, &user_message->type))
-		return -EFAULT;
-	return b1_cdev_write_size(user_message, in);
+	return b1_cdev_write_message(user_message, in);
 }
 
 static int b1_cdev_recv_note(struct b1_peer *peer, const struct bus1_cmd_recv *cmd,
@@ -431,13 +552,11 @@ static int b1_cdev_recv_note(struct b1_peer *peer, const struct bus1_cmd_recv *c
 
 static int b1_cdev_recv_message(const struct bus1_cmd_recv *cmd,
 				const struct bus1_message *request,
-				const struct b1_cdev_incoming *in, struct iov_iter *data)
+				const struct b1_cdev_incoming *in, struct b1_cdev_buffer *data)
 {
 	int ret;
 
-	ret = b1_message_prepare_install(in->message);
-	if (ret)
-		return ret;
+	b1_message_prepare_install(in->message);
 	ret = b1_cdev_write_incoming(cmd, request, in, data);
 	if (ret) {
 		b1_message_abort_install(in->message);
@@ -451,41 +570,40 @@ static int b1_cdev_recv_message(const struct bus1_cmd_recv *cmd,
 static int b1_cdev_recv_locked(struct b1_peer *peer, const struct bus1_cmd_recv *cmd,
 			       const struct bus1_message *request)
 {
-	struct iovec stack_vecs[UIO_FASTIOV], *vecs = stack_vecs;
+	struct b1_cdev_buffer data __uninitialized;
 	struct b1_cdev_incoming in;
 	struct b1_queue_entry *entry;
-	struct iov_iter data;
 	int ret;
 
 	entry = b1_peer_peek(peer);
 	if (!entry)
 		return -EAGAIN;
-	ret = b1_cdev_import_iovecs(ITER_DEST, request, &vecs, &data);
+	ret = b1_cdev_import_buffer(&data, ITER_DEST, request);
 	if (ret)
 		return ret;
 	b1_cdev_describe(&in, entry);
 	if (in.n_transfers > request->n_transfers ||
-	    in.n_data > min_t(u64, request->n_data, iov_iter_count(&data)))
+	    in.n_data > min_t(u64, request->n_data, data.size))
 		ret = b1_cdev_write_size(u64_to_user_ptr(cmd->ptr_message), &in) ?: -EMSGSIZE;
 	else if (in.message)
 		ret = b1_cdev_recv_message(cmd, request, &in, &data);
 	else
 		ret = b1_cdev_recv_note(peer, cmd, request, &in);
-	kfree(vecs);
+	b1_cdev_free_buffer(&data);
 	return ret;
 }
 
 static int b1_cdev_recv(struct b1_peer *peer, void __user *arg)
 {
-	struct bus1_message request;
-	struct bus1_cmd_recv cmd;
+	struct bus1_message request __uninitialized;
+	struct bus1_cmd_recv cmd __uninitialized;
 	int ret;
 
-	if (copy_from_user(&cmd, arg, sizeof(cmd)))
+	if (!b1_cdev_get(&cmd, arg, sizeof(cmd)))
 		return -EFAULT;
 	if (cmd.flags)
 		return -EINVAL;
-	if (copy_from_user(&request, u64_to_user_ptr(cmd.ptr_message), sizeof(request)))
+	if (!b1_cdev_get(&request, u64_to_user_ptr(cmd.ptr_message), sizeof(request)))
 		return -EFAULT;
 	if (request.flags || request.type != BUS1_INVALID || request.n_data_vecs > UIO_MAXIOV)
 		return -EINVAL;

@@ -7,7 +7,7 @@
  *	mmap_lock		(kernel)	page faults on user memory	b1_peer.lock
  *	b1_queue.lock		mutex		ready and busy entries		b1_peer.lock
  *	b1_node.lock		spinlock	handles of one node		b1_queue.lock
- *	xarray of b1_peer	spinlock	table of one peer		b1_peer.lock
+ *	b1_peer.objects_lock	spinlock	table of one peer		b1_peer.lock
  *	wait queue of b1_peer	spinlock	sleepers			b1_peer.lock
  *	b1_acct_lock		mutex		which accounts there are	b1_queue.lock
  *	b1_acct_user.lock	spinlock	amounts of one user		b1_queue.lock
@@ -27,7 +27,7 @@
 #include "debug.h"
 
 #ifndef CONFIG_64BIT
-#error "bus1 supports 64-bit kernels only: IDs are 64 bit, and index a table"
+#error "bus1 supports 64-bit kernels only: b1_peer.last_id and others are 64 bit"
 #endif
 
 /* A maximum above this is refused: it limits nothing, and leaves no room for arithmetic. */

@@ -17,10 +17,15 @@ struct b1_payload *b1_payload_new(size_t n_data)
 {
 	struct b1_payload *payload;
 
-	payload = kvmalloc(struct_size(payload, data, n_data), B1_MESSAGE_GFP);
-	if (payload)
-		refcount_set(&payload->refs, 1);
-	return payload;
+	payload = kmalloc(sizeof(*payload), GFP_KERNEL_ACCOUNT);
+	if (!payload)
+		return NULL;
+	refcount_set(&payload->refs, 1);
+	payload->data = kvmalloc(n_data, B1_MESSAGE_GFP);
+	if (payload->data)
+		return payload;
+	kfree(payload);
+	return NULL;
 }
 
 /**
@@ -29,8 +34,10 @@ struct b1_payload *b1_payload_new(size_t n_data)
  */
 void b1_payload_unref(struct b1_payload *payload)
 {
-	if (payload && refcount_dec_and_test(&payload->refs))
-		kvfree(payload);
+	if (!payload || !refcount_dec_and_test(&payload->refs))
+		return;
+	kvfree(payload->data);
+	kfree(payload);
 }
 
 /* Adds new handles to all of @nodes; on failure those made so far are left in the message. */
@@ -89,7 +96,7 @@ struct b1_message *b1_message_new(struct b1_node *node, kuid_t account,
 	message->payload = payload;
 	if (payload)
 		refcount_inc(&payload->refs);
-	message->data = payload ? payload->data : (u8 *)&message->handles[n_nodes];
+	message->data = payload ? payload->data : &message->handles[n_nodes];
 	message->n_handles = 0;
 
 	ret = b1_message_add_handles(message, nodes, n_nodes);
@@ -195,25 +202,15 @@ void b1_message_discard_late(struct b1_node *node)
  * @message:	first message in the queue of the receiver, which is locked
  *
  * The handles have IDs afterwards, but are not live.
- *
- * Return: 0, or -ENOMEM; then nothing was done but for IDs that are used up.
  */
-int b1_message_prepare_install(struct b1_message *message)
+void b1_message_prepare_install(struct b1_message *message)
 {
-	struct b1_handle *handle;
 	size_t i;
-	int ret;
 
 	for (i = 0; i < message->n_handles; i++) {
-		handle = message->handles[i];
-		ret = b1_peer_insert(handle->obj.peer, &handle->obj);
-		if (ret) {
-			b1_message_abort_install(message);
-			return ret;
-		}
+		b1_peer_insert(message->node->obj.peer, &message->handles[i]->obj);
 		cond_resched();
 	}
-	return 0;
 }
 
 /**
@@ -227,8 +224,7 @@ void b1_message_abort_install(struct b1_message *message)
 
 	for (i = 0; i < message->n_handles; i++) {
 		handle = message->handles[i];
-		if (handle->obj.id)
-			b1_peer_erase(handle->obj.peer, &handle->obj);
+		b1_peer_erase(handle->obj.peer, &handle->obj);
 		handle->obj.id = 0;
 		cond_resched();
 	}

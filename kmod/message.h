@@ -39,7 +39,11 @@
 
 struct b1_payload {
 	refcount_t refs;
-	u8 data[];
+	/*
+	 * Allocated by itself: a power of two, as payloads often are, would need twice the memory
+	 * together with anything else, and the time to clear that.
+	 */
+	void *data;
 };
 
 struct b1_message {
@@ -73,7 +77,7 @@ void b1_message_discard(struct b1_message *message, struct b1_tx *tx);
 void b1_message_discard_all(struct b1_node *node, struct b1_tx *tx);
 void b1_message_discard_late(struct b1_node *node);
 
-int b1_message_prepare_install(struct b1_message *message);
+void b1_message_prepare_install(struct b1_message *message);
 void b1_message_abort_install(struct b1_message *message);
 void b1_message_install(struct b1_message *message);
 

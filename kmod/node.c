@@ -17,6 +17,7 @@ static void b1_object_init(struct b1_object *obj, struct b1_peer *peer, unsigned
 	obj->id = 0;
 	obj->charged = trace;
 	obj->live = false;
+	RB_CLEAR_NODE(&obj->table_link);
 	INIT_LIST_HEAD(&obj->release_link);
 	b1_queue_entry_init(&obj->note, type, NULL);
 }

@@ -32,9 +32,9 @@
  * Context: may sleep, unless the name ends in _locked.
  *
  * Ordering: live is stored with release when everything else is set up, by b1_object_publish(),
- * and loaded with acquire by b1_peer_find(), inside of an RCU read section: an object that is taken
- * out of the table of a peer that is not locked is freed after a grace period. released is also
- * read without the lock:
+ * and loaded with acquire by b1_peer_find(), with the table locked: an object that is not live may
+ * be taken out and freed by a transfer of another peer at any other time. released is also read
+ * without the lock:
  *	b1_node_release_begin() stores it, then b1_queue_fetch() takes the stack with xchg();
  *	b1_send_commit() pushes with a full barrier, then loads it. Either the sender sees that the
  *	node is gone and discards its message, or the releaser finds the message.
@@ -48,6 +48,7 @@
 
 #include <linux/container_of.h>
 #include <linux/list.h>
+#include <linux/rbtree.h>
 #include <linux/spinlock.h>
 #include <linux/types.h>
 #include <linux/bus1.h>
@@ -64,6 +65,7 @@ struct b1_object {
 	u64 id;				/* 0 before it has one */
 	struct b1_acct_trace *charged;	/* one object, pinned by that; NULL: none */
 	bool live;			/* in the table, and visible there */
+	struct rb_node table_link;	/* b1_peer.objects */
 	struct list_head release_link;	/* objects of one release */
 	struct b1_queue_entry note;	/* its type also tells a node from a handle */
 	struct llist_node tx_link;	/* b1_tx.notes */

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include <linux/rcupdate.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
 
@@ -72,9 +71,10 @@ static struct b1_peer *b1_peer_alloc(kuid_t account, u64 actor, struct b1_acct_t
 	init_waitqueue_head(&peer->wq);
 	b1_queue_init(&peer->queue);
 	mutex_init(&peer->lock);
-	xa_init_flags(&peer->objects, XA_FLAGS_ACCOUNT);
+	spin_lock_init(&peer->objects_lock);
+	peer->objects = RB_ROOT;
 	/* the first ID is 1; all are odd, see BUS1_MANAGED */
-	atomic64_set(&peer->last_id, -1);
+	peer->last_id = -1;
 	return peer;
 }
 
@@ -111,10 +111,46 @@ put_own:
 	return ret;
 }
 
-/* IDs are odd and dense, so half of one makes a dense index. */
-static unsigned long b1_peer_index(u64 id)
+/*
+ * The table: a tree, because its links are part of the objects. So nothing has to be allocated when
+ * an object comes, and few objects with high IDs are as cheap as with low ones.
+ */
+
+static struct b1_object *b1_peer_entry(const struct rb_node *node)
 {
-	return id >> 1;
+	return rb_entry_safe(node, struct b1_object, table_link);
+}
+
+static int b1_peer_cmp(const void *key, const struct rb_node *node)
+{
+	u64 id = *(const u64 *)key, other = b1_peer_entry(node)->id;
+
+	return id < other ? -1 : id > other;
+}
+
+static bool b1_peer_less(struct rb_node *node, const struct rb_node *other)
+{
+	return b1_peer_entry(node)->id < b1_peer_entry(other)->id;
+}
+
+/* The object with the lowest ID from @id on, or NULL. */
+static struct b1_object *b1_peer_next(struct b1_peer *peer, u64 id)
+{
+	struct rb_node *node = peer->objects.rb_node;
+	struct b1_object *obj, *found = NULL;
+
+	lockdep_assert_held(&peer->objects_lock);
+
+	while (node) {
+		obj = b1_peer_entry(node);
+		if (obj->id < id) {
+			node = node->rb_right;
+		} else {
+			found = obj;
+			node = node->rb_left;
+		}
+	}
+	return found;
 }
 
 /**
@@ -124,18 +160,14 @@ static unsigned long b1_peer_index(u64 id)
  *
  * The table does not take a reference yet: the caller publishes the object and leaves its own to
  * the table, or takes the object out with b1_peer_erase(). The ID is used up either way.
- *
- * Return: 0, or -ENOMEM.
  */
-int b1_peer_insert(struct b1_peer *peer, struct b1_object *obj)
+void b1_peer_insert(struct b1_peer *peer, struct b1_object *obj)
 {
-	int ret;
-
-	obj->id = atomic64_add_return(2, &peer->last_id);
-	ret = xa_insert(&peer->objects, b1_peer_index(obj->id), obj, GFP_KERNEL_ACCOUNT);
-	if (ret)
-		obj->id = 0;
-	return ret;
+	spin_lock(&peer->objects_lock);
+	peer->last_id += 2;
+	obj->id = peer->last_id;
+	rb_add(&obj->table_link, &peer->objects, b1_peer_less);
+	spin_unlock(&peer->objects_lock);
 }
 
 /**
@@ -147,7 +179,11 @@ int b1_peer_insert(struct b1_peer *peer, struct b1_object *obj)
  */
 void b1_peer_erase(struct b1_peer *peer, struct b1_object *obj)
 {
-	xa_erase(&peer->objects, b1_peer_index(obj->id));
+	spin_lock(&peer->objects_lock);
+	if (!WARN_ON_ONCE(RB_EMPTY_NODE(&obj->table_link)))
+		rb_erase(&obj->table_link, &peer->objects);
+	RB_CLEAR_NODE(&obj->table_link);
+	spin_unlock(&peer->objects_lock);
 }
 
 /* Finds a live object; borrowed until the peer is unlocked. */
@@ -157,18 +193,16 @@ static struct b1_object *b1_peer_find(struct b1_peer *peer, u64 id)
 
 	lockdep_assert_held(&peer->lock);
 
-	if (!(id & BUS1_MANAGED))
-		return NULL;
 	/*
 	 * Only this peer, locked by us, takes live objects out. Those that are not live may belong
-	 * to a transfer of another peer: b1_transfer_abort() waits for us before it frees them.
+	 * to a transfer of another peer, which may take them out and free them after the unlock.
 	 */
-	rcu_read_lock();
-	obj = xa_load(&peer->objects, b1_peer_index(id));
+	spin_lock(&peer->objects_lock);
+	obj = b1_peer_entry(rb_find(&id, &peer->objects, b1_peer_cmp));
 	/* pairs with the store in b1_object_publish() */
 	if (obj && !smp_load_acquire(&obj->live))
 		obj = NULL;
-	rcu_read_unlock();
+	spin_unlock(&peer->objects_lock);
 	return obj;
 }
 
@@ -337,22 +371,19 @@ void b1_peer_release(struct b1_peer *peer, struct list_head *objects)
  */
 void b1_peer_close(struct b1_peer *peer)
 {
-	struct b1_object *obj;
-	unsigned long index;
+	struct rb_node *node;
 	LIST_HEAD(objects);
 
 	/* nobody contends for it, but it keeps the rules of the callees simple */
 	mutex_lock(&peer->lock);
 	b1_queue_seal(&peer->queue);
-	xa_for_each(&peer->objects, index, obj) {
-		list_add_tail(&obj->release_link, &objects);
+	/* no file, so no transfer to this peer: the table is ours */
+	for (node = rb_first(&peer->objects); node; node = rb_next(node)) {
+		list_add_tail(&b1_peer_entry(node)->release_link, &objects);
 		cond_resched();
 	}
 	b1_peer_release_as(peer, &objects, &peer->tx, true);
-	index = 0;
-	WARN_ON_ONCE(xa_find(&peer->objects, &index, ULONG_MAX, XA_PRESENT));
-	/* no object is left, but an insert that failed for memory may have left inner nodes */
-	xa_destroy(&peer->objects);
+	WARN_ON_ONCE(!RB_EMPTY_ROOT(&peer->objects));
 	b1_acct_discharge(peer->own, 1, 0);
 	b1_acct_trace_put(peer->own);
 	peer->own = NULL;
@@ -423,23 +454,27 @@ struct b1_queue_entry *b1_peer_peek(struct b1_peer *peer)
 static void b1_peer_stat_objects(struct b1_peer *peer, struct b1_peer_stat *stat)
 {
 	struct b1_object *obj;
-	unsigned long index;
-	u64 n = 0;
+	u64 n = 0, id;
 
 	/* under this lock an object that is in the table is not freed */
-	xa_lock(&peer->objects);
-	xa_for_each(&peer->objects, index, obj) {
+	spin_lock(&peer->objects_lock);
+	obj = b1_peer_next(peer, 0);
+	while (obj) {
 		if (smp_load_acquire(&obj->live)) {
 			stat->n_nodes += b1_object_is_node(obj);
 			stat->n_handles += !b1_object_is_node(obj);
 		}
-		if (++n % B1_PEER_STAT_BATCH)
+		if (++n % B1_PEER_STAT_BATCH) {
+			obj = b1_peer_entry(rb_next(&obj->table_link));
 			continue;
-		xa_unlock(&peer->objects);
+		}
+		id = obj->id;
+		spin_unlock(&peer->objects_lock);
 		cond_resched();
-		xa_lock(&peer->objects);
+		spin_lock(&peer->objects_lock);
+		obj = b1_peer_next(peer, id + 1);
 	}
-	xa_unlock(&peer->objects);
+	spin_unlock(&peer->objects_lock);
 }
 
 static void b1_peer_stat_message(struct b1_queue_entry *entry, void *data)

@@ -15,10 +15,11 @@
  * holds no objects, no entries and nothing but its own memory.
  *
  * Locking:
- *	b1_peer.lock (mutex, outermost, never two): serialises the commands of a peer. Objects leave
+ *	b1_peer.lock (mutex, outermost, never two): serialises the commands of a peer. Live objects leave
  *		the table, and b1_object.release_link is used, only under it. May be held while the
  *		user memory of the command is touched, because no command of another peer takes it.
- *	b1_peer.objects has a lock of its own, because BUS1_CMD_TRANSFER of another peer inserts.
+ *	b1_peer.objects_lock (spinlock): the table and last_id, because BUS1_CMD_TRANSFER of another
+ *		peer inserts.
  *
  * Context: all may sleep, but for b1_peer_ref(), b1_peer_unref() and b1_peer_wake().
  *
@@ -31,9 +32,10 @@
 #include <linux/cache.h>
 #include <linux/mutex.h>
 #include <linux/poll.h>
+#include <linux/rbtree.h>
+#include <linux/spinlock.h>
 #include <linux/uidgid.h>
 #include <linux/wait.h>
-#include <linux/xarray.h>
 
 #include "acct.h"
 #include "node.h"
@@ -50,8 +52,9 @@ struct b1_peer {
 	struct b1_queue queue ____cacheline_aligned_in_smp;
 
 	struct mutex lock ____cacheline_aligned_in_smp;
-	struct xarray objects;		/* struct b1_object by ID / 2 */
-	atomic64_t last_id;
+	spinlock_t objects_lock;
+	struct rb_root objects;		/* struct b1_object by ID */
+	u64 last_id;
 	struct b1_acct_trace *own;	/* what it claims from its own user; counted */
 };
 
@@ -83,7 +86,7 @@ void b1_peer_close(struct b1_peer *peer);
 struct b1_acct_trace *b1_peer_claim_from(struct b1_peer *claimant, struct b1_peer *peer);
 int b1_peer_charge(struct b1_acct_trace *trace, u64 objects, u64 bytes);
 
-int b1_peer_insert(struct b1_peer *peer, struct b1_object *obj);
+void b1_peer_insert(struct b1_peer *peer, struct b1_object *obj);
 void b1_peer_erase(struct b1_peer *peer, struct b1_object *obj);
 struct b1_handle *b1_peer_find_handle(struct b1_peer *peer, u64 id);
 

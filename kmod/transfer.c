@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include <linux/rcupdate.h>
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
 
@@ -20,7 +19,8 @@ static int b1_transfer_prepare_node(struct b1_peer *from, const struct bus1_tran
 	if (ret)
 		return ret;
 	*nodep = slot->node;
-	return b1_peer_insert(from, &slot->node->obj);
+	b1_peer_insert(from, &slot->node->obj);
+	return 0;
 }
 
 static int b1_transfer_prepare_slot(struct b1_peer *from, struct b1_peer *to,
@@ -36,7 +36,8 @@ static int b1_transfer_prepare_slot(struct b1_peer *from, struct b1_peer *to,
 	ret = b1_handle_new(node, to, to->own, &slot->handle);
 	if (ret)
 		return ret;
-	return b1_peer_insert(to, &slot->handle->obj);
+	b1_peer_insert(to, &slot->handle->obj);
+	return 0;
 }
 
 /* All IDs first, so that a wrong one costs nothing. */
@@ -81,45 +82,30 @@ int b1_transfer_prepare(struct b1_peer *from, struct b1_peer *to,
 			ret = -EINTR;
 	}
 	if (ret)
-		b1_transfer_abort(from, slots, n);
+		b1_transfer_abort(slots, n);
 	return ret;
 }
 
-/* Whether the object was in the table of its peer. */
-static bool b1_transfer_erase(struct b1_object *obj)
+static void b1_transfer_undo(struct b1_object *obj)
 {
-	if (!obj->id)
-		return false;
 	b1_peer_erase(obj->peer, obj);
-	return true;
+	b1_object_unref(obj);
 }
 
 /**
  * b1_transfer_abort() - undo b1_transfer_prepare()
- * @from:	peer that is locked
  * @slots:	prepared elements
  * @n:		number of elements
  */
-void b1_transfer_abort(struct b1_peer *from, struct b1_transfer_slot *slots, size_t n)
+void b1_transfer_abort(struct b1_transfer_slot *slots, size_t n)
 {
-	bool wait = false;
 	size_t i;
 
 	for (i = 0; i < n; i++) {
-		/* the peer that was to get it may be looking at it, see b1_peer_find() */
-		if (slots[i].handle && b1_transfer_erase(&slots[i].handle->obj))
-			wait |= slots[i].handle->obj.peer != from;
-		if (slots[i].node)
-			b1_transfer_erase(&slots[i].node->obj);
-		cond_resched();
-	}
-	if (wait)
-		synchronize_rcu();
-	for (i = 0; i < n; i++) {
 		if (slots[i].handle)
-			b1_object_unref(&slots[i].handle->obj);
+			b1_transfer_undo(&slots[i].handle->obj);
 		if (slots[i].node)
-			b1_object_unref(&slots[i].node->obj);
+			b1_transfer_undo(&slots[i].node->obj);
 		cond_resched();
 	}
 }

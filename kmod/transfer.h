@@ -36,7 +36,7 @@ struct b1_transfer_slot {
 int b1_transfer_prepare(struct b1_peer *from, struct b1_peer *to,
 			const struct bus1_transfer *transfers, struct b1_transfer_slot *slots,
 			size_t n);
-void b1_transfer_abort(struct b1_peer *from, struct b1_transfer_slot *slots, size_t n);
+void b1_transfer_abort(struct b1_transfer_slot *slots, size_t n);
 void b1_transfer_commit(struct b1_peer *to, struct b1_transfer_slot *slots, size_t n);
 
 #endif /* B1_TRANSFER_H */

@@ -480,16 +480,18 @@ static void check_messages(void)
 
 static unsigned int n_held(const struct b1_object *node)
 {
-	struct b1_object *obj;
-	unsigned long index;
+	const struct b1_object *obj;
+	struct rb_node *link;
 	unsigned int n = 0, i;
 
 	for (i = 0; i < ops_n_peers; i++) {
 		if (ops_peers[i].closed)
 			continue;
-		xa_for_each(&ops_peers[i].b1->objects, index, obj)
+		for (link = rb_first(&ops_peers[i].b1->objects); link; link = rb_next(link)) {
+			obj = rb_entry(link, struct b1_object, table_link);
 			n += !b1_object_is_node(obj) &&
-			     &b1_handle_from_object(obj)->node->obj == node;
+			     &b1_handle_from_object((void *)obj)->node->obj == node;
+		}
 	}
 	return n;
 }
@@ -517,15 +519,15 @@ static void check_object(const struct peer *peer, struct b1_object *obj)
 
 static void check_objects(void)
 {
-	struct b1_object *obj;
-	unsigned long index;
+	struct rb_node *link;
 	unsigned int i;
 
 	for (i = 0; i < ops_n_peers; i++) {
 		if (ops_peers[i].closed)
 			continue;
-		xa_for_each(&ops_peers[i].b1->objects, index, obj)
-			check_object(&ops_peers[i], obj);
+		for (link = rb_first(&ops_peers[i].b1->objects); link; link = rb_next(link))
+			check_object(&ops_peers[i],
+				     rb_entry(link, struct b1_object, table_link));
 	}
 }
 

@@ -128,7 +128,11 @@ struct peer *ops_open(const char *name)
 
 static struct b1_object *find(struct peer *peer, u64 id)
 {
-	return xa_load(&peer->b1->objects, id >> 1);
+	struct rb_node *node = rb_first(&peer->b1->objects);
+
+	while (node && rb_entry(node, struct b1_object, table_link)->id != id)
+		node = rb_next(node);
+	return rb_entry_safe(node, struct b1_object, table_link);
 }
 
 u64 ops_node(struct peer *owner, struct peer *holder, u64 *nodep)
@@ -235,11 +239,8 @@ int op_send(struct peer *peer, unsigned int n, const u64 *to, unsigned int n_han
 static int recv_message(struct op *op, struct b1_message *message, bool fails)
 {
 	unsigned int i;
-	int ret;
 
-	ret = b1_message_prepare_install(message);
-	if (ret)
-		return ret;
+	b1_message_prepare_install(message);
 	if (fails) {
 		b1_message_abort_install(message);
 		return -EFAULT;
@@ -352,7 +353,7 @@ static int transfer(struct peer *from, struct peer *to, unsigned int n, u64 *ids
 	mutex_lock(&from->b1->lock);
 	ret = b1_transfer_prepare(from->b1, to->b1, transfers, slots, n);
 	if (!ret && fails) {
-		b1_transfer_abort(from->b1, slots, n);
+		b1_transfer_abort(slots, n);
 		ret = -EFAULT;
 	}
 	for (i = 0; !ret && i < n; i++) {

@@ -150,7 +150,6 @@ END_TEST
 
 struct starved {
 	int open, transfer, send, recv;	/* results while there is no memory */
-	int recv_again;			/* afterwards */
 	int release, close;		/* need none */
 	uint64_t n_transfers;
 	bool quiet;			/* what failed has left nothing */
@@ -252,7 +251,7 @@ static void starve(struct starved *s)
 	struct bus1_transfer src = { BUS1_TRANSFER_FLAG_CREATE, BUS1_INVALID }, dst;
 	int a = b1t_peer(), b = b1t_peer(), max, i;
 	struct rlimit files = { 4000, 4000 };
-	uint64_t node, handle, full;
+	uint64_t node, handle;
 	size_t n_peers = 0;
 	struct b1t_received r;
 
@@ -266,14 +265,13 @@ static void starve(struct starved *s)
 	s->transfer = until_it_fails(b1t_transfer(a, a, 1, &src, &dst) ?:
 				     (src = (struct bus1_transfer){ 1, BUS1_INVALID }, 0));
 	s->send = send_much(a, handle, sizeof(much), 0);
-	s->recv = recv_much(b, &full);
+	s->recv = recv_much(b, &s->n_transfers);
 	s->open = until_it_fails(open_one(&n_peers));
 	s->release = b1t_release1(a, handle);
 	s->close = close(a);
 
 	if (!put(max, "max"))
 		_exit(2);
-	s->recv_again = recv_much(b, &s->n_transfers);
 	s->quiet = b1t_recv(b, &r) == -EAGAIN;
 	_exit(0);
 }
@@ -313,12 +311,12 @@ START_TEST(errors_no_memory)
 	ck_assert_int_eq(status, 0);
 
 	ck_assert_int_eq(b1t_result(B1T_SEND, s->send), -ENOMEM);
-	ck_assert_int_eq(b1t_result(B1T_RECV, s->recv), -ENOMEM);
 	ck_assert_int_eq(b1t_result(B1T_TRANSFER, s->transfer), -ENOMEM);
 	ck_assert_int_eq(b1t_result(B1T_OPEN, s->open), -ENOMEM);
 	ck_assert_int_eq(s->release, 0);
 	ck_assert_int_eq(s->close, 0);
-	ck_assert_int_eq(s->recv_again, 0);
+	/* nothing is allocated for what has arrived */
+	ck_assert_int_eq(s->recv, 0);
 	ck_assert_uint_eq(s->n_transfers, N_HANDLES);
 	ck_assert(s->quiet);
 }

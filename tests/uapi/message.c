@@ -5,8 +5,10 @@
 #define _GNU_SOURCE
 #include "b1t.h"
 
+#include <limits.h>
 #include <pthread.h>
 #include <sched.h>
+#include <sys/mman.h>
 
 enum { N = 5 };
 
@@ -49,6 +51,80 @@ static void check_bytes(const void *p, size_t n, uint8_t value)
 	for (i = 0; i < n; i++)
 		ck_assert_uint_eq(bytes[i], value);
 }
+
+/* Payloads of all short lengths, and around pages, from and to everywhere: nothing else is copied. */
+START_TEST(payload_of_any_length)
+{
+	static const size_t lengths[] = { 0, 1, 7, 8, 9, 64, 120, 127, 128, 129, 136, 4095, 4096 };
+	static uint8_t from[4096 + 16], to[4096 + 16];
+	struct bus1_metadata metadata;
+	struct bus1_message message;
+	size_t n = lengths[_i / 2], at = _i % 2 ? 3 : 8, i;
+	int a = b1t_peer(), b = b1t_peer();
+	struct iovec vec = { from + at, n }, room = { to + at, SSIZE_MAX };
+	struct shape s = {};
+	uint64_t node, dest;
+
+	b1t_node_ok(a, b, &node, &dest);
+	for (i = 0; i < sizeof(from); i++)
+		from[i] = (uint8_t)(i * 7 + 1);
+	memset(to, B1T_CANARY, sizeof(to));
+	ck_assert_int_eq(send_shape(b, &s, 1, &dest, n, &vec, 1), 0);
+	message = (struct bus1_message){
+		.type = BUS1_INVALID,
+		.n_data = BUS1_INVALID,
+		.n_data_vecs = 1,
+		.ptr_data_vecs = BUS1_FROM_PTR(&room),
+	};
+	room.iov_len = (size_t)-1;
+	ck_assert_int_eq(recv_shape(a, &metadata, &message), -EINVAL);
+	/* as much room as there can be, whatever is mapped there */
+	room.iov_len = sizeof(void *) == 8 ? SSIZE_MAX : n;
+	ck_assert_int_eq(recv_shape(a, &metadata, &message), 0);
+	ck_assert_uint_eq(message.n_data, n);
+	ck_assert_mem_eq(to + at, from + at, n);
+	check_bytes(to, at, B1T_CANARY);
+	check_bytes(to + at + n, sizeof(to) - at - n, B1T_CANARY);
+
+	vec.iov_len = (size_t)-1;
+	ck_assert_int_eq(send_shape(b, &s, 1, &dest, n, &vec, 1), -EINVAL);
+	b1t_expect_empty(a);
+}
+END_TEST
+
+/* Short payloads and arrays that end in memory that is not there. */
+START_TEST(payload_across_the_end)
+{
+	size_t page = sysconf(_SC_PAGESIZE), n = _i ? 128 : 16;
+	uint8_t *map = mmap(NULL, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+			    0);
+	struct iovec vec = { map + page - n + 4, n }, room = vec;
+	int a = b1t_peer(), b = b1t_peer();
+	struct bus1_metadata metadata;
+	struct bus1_message message;
+	struct shape s = {};
+	uint64_t node, dest;
+
+	ck_assert_ptr_ne(map, MAP_FAILED);
+	ck_assert_int_eq(munmap(map + page, page), 0);
+	b1t_node_ok(a, b, &node, &dest);
+	ck_assert_int_eq(send_shape(b, &s, 1, &dest, n, &vec, 1), -EFAULT);
+	b1t_expect_empty(a);
+	vec.iov_base = map;
+	ck_assert_int_eq(send_shape(b, &s, 1, &dest, n, &vec, 1), 0);
+	message = (struct bus1_message){
+		.type = BUS1_INVALID,
+		.n_data = n,
+		.n_data_vecs = 1,
+		.ptr_data_vecs = BUS1_FROM_PTR(&room),
+	};
+	ck_assert_int_eq(recv_shape(a, &metadata, &message), -EFAULT);
+	room.iov_base = map;
+	ck_assert_int_eq(recv_shape(a, &metadata, &message), 0);
+	ck_assert_uint_eq(message.n_data, n);
+	ck_assert_int_eq(munmap(map, page), 0);
+}
+END_TEST
 
 /* one message per destination, whichever peer it leads to */
 START_TEST(send_multicasts)
@@ -777,6 +853,8 @@ TCase *b1t_tcase_message(void)
 	tcase_add_test(tc, send_to_oneself);
 	tcase_add_test(tc, send_discards_for_dead_destinations);
 	tcase_add_test(tc, send_discards_carried_handles_for_dead_destinations);
+	tcase_add_loop_test(tc, payload_of_any_length, 0, 26);
+	tcase_add_loop_test(tc, payload_across_the_end, 0, 2);
 	tcase_add_test(tc, send_cuts_at_n_data);
 	tcase_add_test(tc, send_gathers);
 	tcase_add_test(tc, send_carries_large_payloads);

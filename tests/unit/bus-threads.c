@@ -232,7 +232,7 @@ static void worker_check(struct worker *worker)
 	while (worker_receive(worker))
 		;
 	for (i = 0; i < worker->n_known; i++) {
-		obj = xa_load(&worker->peer->objects, worker->known[i].id >> 1);
+		obj = op_object(worker->peer, worker->known[i].id);
 		ck_assert_ptr_nonnull(obj);
 		if (worker->known[i].is_node)
 			ck_assert_int_eq(worker->known[i].notified,

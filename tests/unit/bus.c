@@ -761,13 +761,6 @@ static int fail_send(void)
 	return op_multicast(sender, 1, &to_inbox, "x", 2, (u64[]){ handle, to_inbox });
 }
 
-static int fail_recv(void)
-{
-	struct received r;
-
-	return op_recv(receiver, &r);
-}
-
 static void prepare_none(void)
 {
 }
@@ -780,23 +773,15 @@ static void prepare_multicast(void)
 		many_handles[i] = op_node(owner, sender, &many_nodes[i]);
 }
 
-static void prepare_recv(void)
-{
-	ck_assert_int_eq(op_multicast(sender, 1, &to_inbox, "x", 3,
-				      (u64[]){ handle, to_inbox, handle }), 0);
-	b1_peer_peek(receiver);
-}
-
 static const struct {
 	void (*prepare)(void);
 	int (*run)(void);
 	unsigned int n_allocs;
 } failures[] = {
 	{ prepare_none, fail_open, 2 },
-	{ prepare_none, fail_transfer, 4 + 2 + 4 + 2 },
-	{ prepare_multicast, fail_multicast, 4 + 12 + 12 * 12 },
+	{ prepare_none, fail_transfer, 2 + 1 + 2 + 1 },
+	{ prepare_multicast, fail_multicast, 5 + 12 + 12 * 12 },
 	{ prepare_none, fail_send, 3 },
-	{ prepare_recv, fail_recv, 3 },
 };
 
 /* The nodes have as many handles as they had, and nobody was told anything. */
@@ -852,11 +837,40 @@ START_TEST(killed)
 }
 END_TEST
 
-/* release, close and the notifications of both need no memory */
+/* a receive whose outputs cannot be written */
+START_TEST(aborted_receive)
+{
+	struct b1_queue_entry *entry;
+	struct b1_message *message;
+	u64 id;
+
+	op_send_handle(sender, to_inbox, "again", handle);
+	mutex_lock(&receiver->lock);
+	entry = b1_peer_peek(receiver);
+	ck_assert_ptr_nonnull(entry);
+	message = b1_message_from_entry(entry);
+	b1_message_prepare_install(message);
+	id = message->handles[0]->obj.id;
+	ck_assert_ptr_null(b1_peer_find_handle(receiver, id));
+	b1_message_abort_install(message);
+	mutex_unlock(&receiver->lock);
+	ck_assert_ptr_null(op_object(receiver, id));
+	/* the ID is used up */
+	ck_assert_uint_eq(expect_handle(receiver, inbox, "again"), id + 2);
+}
+END_TEST
+
+/* receive, release, close and the notifications of the latter need no memory */
 START_TEST(ends_allocate_nothing)
 {
 	unsigned long before;
+	struct received r;
 
+	ck_assert_int_eq(op_multicast(sender, 1, &to_inbox, "x", 3,
+				      (u64[]){ handle, to_inbox, handle }), 0);
+	before = shim_n_allocs();
+	ck_assert_int_eq(op_recv(receiver, &r), 0);
+	ck_assert_uint_eq(shim_n_allocs(), before);
 	op_send_handle(sender, to_inbox, "M", handle);
 	op_send_handle(sender, handle, "M", to_inbox);
 	op_node(sender, receiver, NULL);
@@ -880,16 +894,18 @@ static bool abort_done;
 
 static void *abort_run(void *arg)
 {
-	b1_transfer_abort(sender, abort_slots, 1);
+	b1_transfer_abort(abort_slots, 1);
 	__atomic_store_n(&abort_done, true, __ATOMIC_RELEASE);
 	return arg;
 }
 
-/* Starts the abort, and goes on when it is through or waits for us. */
+/* Starts the abort, and gives it time to go through, which it cannot before the lookup has ended. */
 static void abort_now(void)
 {
+	int i;
+
 	pthread_create(&abort_thread, NULL, abort_run, NULL);
-	while (!__atomic_load_n(&abort_done, __ATOMIC_ACQUIRE) && !shim_n_grace_waits())
+	for (i = 0; i < 200 && !__atomic_load_n(&abort_done, __ATOMIC_ACQUIRE); i++)
 		usleep(100);
 }
 
@@ -897,13 +913,17 @@ static void abort_now(void)
 START_TEST(lookup_during_abort)
 {
 	struct bus1_transfer transfer = { .id = handle };
+	u64 id;
 
 	mutex_lock(&sender->lock);
 	ck_assert_int_eq(b1_transfer_prepare(sender, receiver, &transfer, abort_slots, 1), 0);
 	mutex_unlock(&sender->lock);
-	unit_arm(SHIM_XA_LOAD, &receiver->objects, 1, abort_now);
+	id = abort_slots[0].handle->obj.id;
+	unit_arm(SHIM_LOAD, &abort_slots[0].handle->obj.live, 1, abort_now);
 	mutex_lock(&receiver->lock);
-	ck_assert_ptr_null(b1_peer_find_handle(receiver, abort_slots[0].handle->obj.id));
+	ck_assert_ptr_null(b1_peer_find_handle(receiver, id));
+	/* it was at work */
+	ck_assert_uint_eq(unit_n_trapped, 1);
 	mutex_unlock(&receiver->lock);
 	/* before the hook goes, which the other thread still looks at */
 	pthread_join(abort_thread, NULL);
@@ -973,6 +993,7 @@ static void add_transactions(Suite *suite)
 	tcase_add_test(tcase, discard_wakes);
 	tcase_add_loop_test(tcase, no_memory, 0, UNIT_N(failures));
 	tcase_add_test(tcase, killed);
+	tcase_add_test(tcase, aborted_receive);
 	tcase_add_test(tcase, ends_allocate_nothing);
 }
 

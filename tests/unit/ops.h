@@ -76,7 +76,7 @@ static inline int op_transfer(struct b1_peer *from, struct b1_peer *to, size_t n
 /* A new node of @owner; returns the handle in @holder. */
 static inline u64 op_node(struct b1_peer *owner, struct b1_peer *holder, u64 *nodep)
 {
-	u64 node = 0, handle;
+	u64 node = 0, handle = 0;
 
 	ck_assert_int_eq(op_transfer(owner, holder, 1, &node, &handle), 0);
 	ck_assert(node & BUS1_MANAGED);
@@ -160,14 +160,11 @@ static inline void op_receive_note(struct b1_peer *peer, struct b1_object *obj,
 	b1_object_consume_note(obj);
 }
 
-static inline int op_receive_message(struct b1_message *message, struct received *r)
+static inline void op_receive_message(struct b1_message *message, struct received *r)
 {
 	size_t i;
-	int ret;
 
-	ret = b1_message_prepare_install(message);
-	if (ret)
-		return ret;
+	b1_message_prepare_install(message);
 	r->id = message->node->obj.id;
 	r->n = message->n_handles;
 	ck_assert_uint_le(r->n, OPS_MAX);
@@ -179,7 +176,6 @@ static inline int op_receive_message(struct b1_message *message, struct received
 	ck_assert_uint_eq(message->account.val, OPS_UID);
 	b1_message_install(message);
 	b1_message_free(message);
-	return 0;
 }
 
 static inline int op_recv(struct b1_peer *peer, struct received *r)
@@ -195,7 +191,7 @@ static inline int op_recv(struct b1_peer *peer, struct received *r)
 	} else {
 		r->type = entry->type;
 		if (entry->type == BUS1_MESSAGE_TYPE_USER)
-			ret = op_receive_message(b1_message_from_entry(entry), r);
+			op_receive_message(b1_message_from_entry(entry), r);
 		else
 			op_receive_note(peer, container_of(entry, struct b1_object, note), r);
 	}
@@ -255,6 +251,16 @@ static inline void expect_node_release(struct b1_peer *peer, u64 handle)
 static inline void expect_handle_release(struct b1_peer *peer, u64 node)
 {
 	expect_note(peer, BUS1_MESSAGE_TYPE_HANDLE_RELEASE, node);
+}
+
+/* An object of a peer that nobody else uses, or NULL. */
+static inline struct b1_object *op_object(struct b1_peer *peer, u64 id)
+{
+	struct rb_node *node = rb_first(&peer->objects);
+
+	while (node && rb_entry(node, struct b1_object, table_link)->id != id)
+		node = rb_next(node);
+	return rb_entry_safe(node, struct b1_object, table_link);
 }
 
 /* The node that a handle of a peer refers to, to look into. */

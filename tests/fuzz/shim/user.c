@@ -32,6 +32,8 @@ static struct user_denied user_denied[USER_N_DENIED];
 static unsigned int n_user_denied;
 static uint8_t user_flipped[USER_WINDOW_SIZE];
 static size_t n_written_bytes, max_writes, max_written_bytes;
+static bool user_in_section;
+static size_t n_writes_before;		/* when the section began */
 
 void user_deny(uint64_t start, uint64_t n, unsigned int access)
 {
@@ -229,8 +231,19 @@ static void *user_grow(void *array, size_t *maxp, size_t n, size_t size)
 	return array;
 }
 
+/* What comes right behind the last write of the same section is a part of that. */
 static void user_record(uint64_t addr, const void *from, size_t n)
 {
+	struct user_write *last = n_user_writes ? &user_writes[n_user_writes - 1] : NULL;
+
+	if (user_in_section && n_writes_before < n_user_writes && last->addr + last->n == addr) {
+		user_written_bytes = user_grow(user_written_bytes, &max_written_bytes,
+					       n_written_bytes + n, 1);
+		memcpy(user_written_bytes + n_written_bytes, from, n);
+		n_written_bytes += n;
+		last->n += n;
+		return;
+	}
 	user_writes = user_grow(user_writes, &max_writes, n_user_writes + 1, sizeof(*user_writes));
 	user_written_bytes = user_grow(user_written_bytes, &max_written_bytes, n_written_bytes + n,
 				       1);
@@ -247,6 +260,8 @@ static void user_record(uint64_t addr, const void *from, size_t n)
 static bool user_access(uint64_t addr, size_t n)
 {
 	shim_might_sleep("access to user memory");
+	if (user_in_section)
+		shim_bug(__FILE__, __LINE__, "a section of accesses has not ended");
 	if (shim_n_locked() > (user_lock && shim_lock_is_held(user_lock)))
 		shim_bug(__FILE__, __LINE__, "user memory is touched with a lock held");
 	/* no bytes, no fault */
@@ -255,31 +270,59 @@ static bool user_access(uint64_t addr, size_t n)
 	return user_is_below_limit(addr, n);
 }
 
+bool user_access_ok(const void __user *ptr, size_t n)
+{
+	return user_is_below_limit((uintptr_t)ptr, n);
+}
+
+bool user_access_begin(const void __user *ptr, size_t n)
+{
+	user_in_section = user_access((uintptr_t)ptr, n);
+	n_writes_before = n_user_writes;
+	return user_in_section;
+}
+
+void user_access_end(void)
+{
+	if (!user_in_section)
+		shim_bug(__FILE__, __LINE__, "a section of accesses ends that has not begun");
+	user_in_section = false;
+}
+
+unsigned long user_get(void *to, const void __user *from, size_t n)
+{
+	uint64_t addr = (uintptr_t)from;
+	size_t done = user_read(&user_space, addr, to, n);
+
+	if (user_flip)
+		user_do_flip(addr, done);
+	return n - done;
+}
+
+unsigned long user_put(void __user *to, const void *from, size_t n)
+{
+	uint64_t addr = (uintptr_t)to;
+	size_t done = user_write(&user_space, addr, from, n);
+
+	user_unflip(addr, done);
+	user_record(addr, from, done);
+	return n - done;
+}
+
 /* What cannot be read becomes zero, as in the kernel. */
 unsigned long copy_from_user(void *to, const void __user *from, unsigned long n)
 {
-	uint64_t addr = (uintptr_t)from;
-	size_t done = 0;
+	unsigned long left = n;
 
-	if (user_access(addr, n))
-		done = user_read(&user_space, addr, to, n);
-	if (user_flip)
-		user_do_flip(addr, done);
-	memset((uint8_t *)to + done, 0, n - done);
-	return n - done;
+	if (user_access((uintptr_t)from, n))
+		left = user_get(to, from, n);
+	memset((uint8_t *)to + n - left, 0, left);
+	return left;
 }
 
 unsigned long copy_to_user(void __user *to, const void *from, unsigned long n)
 {
-	uint64_t addr = (uintptr_t)to;
-	size_t done;
-
-	if (!user_access(addr, n))
-		return n;
-	done = user_write(&user_space, addr, from, n);
-	user_unflip(addr, done);
-	user_record(addr, from, done);
-	return n - done;
+	return user_access((uintptr_t)to, n) ? user_put(to, from, n) : n;
 }
 
 unsigned long clear_user(void __user *to, unsigned long n)

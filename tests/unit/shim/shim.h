@@ -25,7 +25,6 @@ enum shim_point {
 	SHIM_STORE,		/* before smp_store_release() */
 	SHIM_STORE_DONE,
 	SHIM_UNLOCK,		/* after a mutex or spinlock was unlocked */
-	SHIM_XA_LOAD,		/* after xa_load(), unless called with the table locked */
 	SHIM_ALLOC,		/* before memory is allocated, or not */
 };
 
@@ -49,9 +48,6 @@ unsigned long shim_n_logged(void);
 
 /* Locks that are held, by anybody. */
 long shim_n_locked(void);
-
-/* Threads that wait for a grace period. */
-unsigned int shim_n_grace_waits(void);
 
 /* For the headers of the shim only. */
 

@@ -4,4 +4,8 @@
 
 #include <linux/fs.h>
 
+#include "../user.h"
+
+#define in_compat_syscall() user_compat
+
 #endif /* FUZZ_COMPAT_H */

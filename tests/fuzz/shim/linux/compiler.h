@@ -8,4 +8,6 @@
 #define __init
 #define __exit
 
+#define __uninitialized
+
 #endif /* FUZZ_COMPILER_H */

@@ -12,17 +12,25 @@
 
 struct rb_node {
 	struct rb_node *parent;
-	struct rb_node *children[2];
+	union {
+		struct rb_node *children[2];
+		struct {
+			struct rb_node *rb_left;
+			struct rb_node *rb_right;
+		};
+	};
 	const struct rb_root *tree;	/* NULL: in none */
 	unsigned int weight;
 };
 
 struct rb_root {
-	struct rb_node *top;
+	struct rb_node *rb_node;
 };
 
 #define RB_ROOT ((struct rb_root){ NULL })
-#define RB_EMPTY_ROOT(_tree) (!(_tree)->top)
+#define RB_CLEAR_NODE(_node) ((void)((_node)->tree = NULL))
+#define RB_EMPTY_NODE(_node) (!(_node)->tree)
+#define RB_EMPTY_ROOT(_tree) (!(_tree)->rb_node)
 
 #define rb_entry(_node, _type, _member) container_of(_node, _type, _member)
 #define rb_entry_safe(_node, _type, _member)						\
@@ -40,7 +48,7 @@ static inline struct rb_node *shim_rb_leftmost(struct rb_node *node)
 
 static inline struct rb_node *rb_first(const struct rb_root *tree)
 {
-	return shim_rb_leftmost(tree->top);
+	return shim_rb_leftmost(tree->rb_node);
 }
 
 static inline struct rb_node *rb_next(const struct rb_node *node)
@@ -57,7 +65,7 @@ static inline struct rb_node *rb_next(const struct rb_node *node)
 static inline struct rb_node **shim_rb_place(struct rb_node *node, struct rb_root *tree)
 {
 	return node->parent ? &node->parent->children[node == node->parent->children[1]] :
-			      &tree->top;
+			      &tree->rb_node;
 }
 
 /* A node and its parent change places. */
@@ -78,7 +86,7 @@ static inline void shim_rb_raise(struct rb_node *node, struct rb_root *tree)
 static inline struct rb_node *rb_find(const void *key, const struct rb_root *tree,
 				      int (*cmp)(const void *key, const struct rb_node *node))
 {
-	struct rb_node *node = tree->top;
+	struct rb_node *node = tree->rb_node;
 	int c;
 
 	while (node && (c = cmp(key, node)))
@@ -90,7 +98,7 @@ static inline void rb_add(struct rb_node *node, struct rb_root *tree,
 			  bool (*less)(struct rb_node *node, const struct rb_node *other))
 {
 	static unsigned long long seed;
-	struct rb_node **place = &tree->top;
+	struct rb_node **place = &tree->rb_node;
 	unsigned long long random;
 
 	/* memory that was just allocated, or a node that was erased */
