@@ -40,6 +40,9 @@ int check(int ret, const char *what)
 	if (ret >= 0)
 		return ret;
 	fprintf(stderr, "process %ld: %s: %s\n", (long)getpid(), what, strerror(-ret));
+	/* of bus1_peer_new(): there is no device, or nothing behind it */
+	if (ret == -ENOENT || ret == -ENODEV || ret == -ENXIO)
+		fprintf(stderr, "Is the module loaded? See: sudo modprobe bus1\n");
 	exit(EXIT_FAILURE);
 }
 
