@@ -89,6 +89,9 @@ static void do_dup(struct guest_thread *thread)
 	struct guest_slot *from = guest_pick_slot(thread), *to = guest_pick_slot(thread);
 	int fd = guest_once(&thread->rng, 3) ? dup2(from->fd, to->fd) : dup(from->fd);
 
+	/* the number has just been taken by a thread that is still opening what gets it, see dup(2) */
+	if (fd < 0 && errno == EBUSY)
+		return;
 	guest_count(GUEST_DUP, fd < 0 ? errno : 0);
 	if (fd >= 0 && fd != to->fd)
 		replace(to, fd, from->ident);
