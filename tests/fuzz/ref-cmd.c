@@ -377,7 +377,9 @@ static unsigned int ref_get_vecs(const struct ref_call *call, uint64_t addr, uin
 		}
 		if ((int64_t)vec->len < 0)
 			errors |= REF_EINVAL;
-		else if (!user_is_below_limit(vec->base, vec->len))
+		/* of a single one no more than the maximum is looked at */
+		else if (!user_is_below_limit(vec->base, n == 1 && vec->len > REF_N_DATA_MAX ?
+							 REF_N_DATA_MAX : vec->len))
 			errors |= REF_EFAULT;
 		if (vec->len > REF_N_DATA_MAX - vecs->sum)
 			vec->len = REF_N_DATA_MAX - vecs->sum;
