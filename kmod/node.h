@@ -103,8 +103,7 @@ static inline struct b1_object *b1_object_ref(struct b1_object *obj)
 
 static inline void b1_object_unref(struct b1_object *obj)
 {
-	if (obj)
-		b1_tx_unref(&obj->tx);
+	b1_tx_unref(&obj->tx);
 }
 
 static inline struct b1_node *b1_node_from_object(struct b1_object *obj)

@@ -28,6 +28,7 @@ void inject_init(void);
 void inject_open(void);
 void inject_arm(enum inject_kind kind, unsigned int n);
 bool inject_disarm(enum inject_kind kind);
+void inject_within(const char *function);
 
 /* A bus: some peers, and what the call of a scenario works on. */
 #define WORLD_PEERS 8

@@ -170,3 +170,50 @@ bool inject_disarm(enum inject_kind kind)
 	}
 	return false;
 }
+
+/* Where a function of the kernel is, and what is behind it. */
+static void find_function(const char *function, unsigned long *startp, unsigned long *endp)
+{
+	unsigned long address;
+	char line[512], name[256];
+	FILE *file;
+
+	*startp = 0;
+	*endp = ~0UL;
+	file = fopen("/proc/kallsyms", "re");
+	while (file && fgets(line, sizeof(line), file)) {
+		if (sscanf(line, "%lx %*c %255s", &address, name) != 2)
+			continue;
+		if (!strcmp(name, function))
+			*startp = address;
+		else if (*startp && address > *startp && address < *endp)
+			*endp = address;
+	}
+	if (file)
+		fclose(file);
+	if (!*startp) {
+		fprintf(stderr, "fault: /proc/kallsyms: no %s\n", function);
+		exit(EXIT_FAILURE);
+	}
+}
+
+/*
+ * From here on only what small allocations @function makes, itself or further down, are chances.
+ * With NULL all is as after inject_open().
+ */
+void inject_within(const char *function)
+{
+	unsigned long start, end;
+	char text[32];
+
+	kind_now = INJECT_KINDS;
+	knob_set(dirs[0], "stacktrace-depth", function ? "32" : "0");
+	if (!function)
+		return;
+	inject_choose(INJECT_SLAB);
+	find_function(function, &start, &end);
+	snprintf(text, sizeof(text), "%lu", start);
+	knob_set(dirs[0], "require-start", text);
+	snprintf(text, sizeof(text), "%lu", end);
+	knob_set(dirs[0], "require-end", text);
+}

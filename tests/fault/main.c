@@ -7,12 +7,14 @@
  * the bus apart: it must be one on which nothing was called. Then once more, but with a second call,
  * in which nothing fails, before the bus is taken apart: it must be one on which there was only
  * this. A failure that the kernel copes with itself is none: then the first call must have done all.
+ * And the module itself: it loads and registers its device, or is not there.
  */
 #include <linux/securebits.h>
 #include <sys/klog.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 
 #include "fault.h"
 
@@ -181,6 +183,50 @@ START_TEST(fault_sweep)
 }
 END_TEST
 
+/* Loads the module with the n-th chance taken, and says what that returned. */
+static int load_with_fault(int module, unsigned int n, bool *takenp)
+{
+	int ret;
+
+	inject_arm(INJECT_SLAB, n);
+	ret = syscall(SYS_finit_module, module, "", 0) ? -errno : 0;
+	*takenp = inject_disarm(INJECT_SLAB);
+	return ret;
+}
+
+/* A module that cannot register its device is not loaded, and leaves nothing. */
+START_TEST(fault_load)
+{
+	unsigned int n, failed = 0, coped = 0;
+	bool taken = true;
+	int module, ret;
+
+	module = open("/modules/bus1.ko", O_RDONLY | O_CLOEXEC);
+	ck_assert_int_ge(module, 0);
+	inject_open();
+	inject_within("misc_register");
+	for (n = 1; taken; n++) {
+		ck_assert_int_eq(syscall(SYS_delete_module, "bus1", O_NONBLOCK), 0);
+		ret = load_with_fault(module, n, &taken);
+		ck_assert_msg(!ret || (ret == -ENOMEM && taken), "chance %u: %d", n, ret);
+		coped += taken && !ret;
+		if (!ret)
+			continue;
+		failed++;
+		ck_assert_int_eq(access("/sys/module/bus1", F_OK), -1);
+		ck_assert_int_eq(access("/dev/bus1", F_OK), -1);
+		ck_assert_int_eq(access("/sys/kernel/debug/bus1", F_OK), -1);
+		ck_assert_int_eq(syscall(SYS_finit_module, module, "", 0), 0);
+	}
+	inject_within(NULL);
+	close(module);
+	ck_assert_uint_gt(failed, 0);
+	close(b1t_peer());
+	printf("%-34s %-24s %6u %6u  ok\n", "load", inject_names[INJECT_SLAB], failed, coped);
+	fflush(stdout);
+}
+END_TEST
+
 /* One test for each kind of fault, but for those that would take too long. */
 static void add_scenario(TCase *tcase, size_t scenario)
 {
@@ -260,6 +306,8 @@ int main(int argc, char **argv)
 	for (i = 0; i < n_scenarios; i++)
 		if (wanted(scenarios[i].name, argv + 1))
 			add_scenario(tcase, i);
+	if (wanted("load", argv + 1))
+		tcase_add_test(tcase, fault_load);
 	suite_add_tcase(suite, tcase);
 	runner = srunner_create(suite);
 	printf("%-34s %-24s %6s %6s\n", "call", "what fails", "failed", "coped");

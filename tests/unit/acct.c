@@ -380,6 +380,19 @@ START_TEST(overflow)
 }
 END_TEST
 
+/* the same where what is already claimed makes the difference */
+START_TEST(overflow_of_claims)
+{
+	struct b1_acct_trace *first = get(OWNER, 8, 1), *second = get(OWNER, 8, 2);
+	u64 i;
+
+	ck_assert_int_eq(charge(first, _i, 64), 0);
+	for (i = 0; i < 256; i++)
+		ck_assert_int_eq(charge(second, _i, (1ULL << 63) - 1 - i), -EDQUOT);
+	discharge(first, _i, 64);
+}
+END_TEST
+
 /* with all there is, nothing is lost to rounding, and others have their share of it */
 START_TEST(largest_maximum)
 {
@@ -1094,6 +1107,7 @@ static void add_rules(Suite *suite)
 	tcase_add_loop_test(tcase, nothing_of_an_exhausted_share, 0, N_SLOTS);
 	tcase_add_loop_test(tcase, all_or_nothing, 0, N_SLOTS);
 	tcase_add_loop_test(tcase, overflow, 0, N_SLOTS);
+	tcase_add_loop_test(tcase, overflow_of_claims, 0, N_SLOTS);
 	tcase_add_loop_test(tcase, largest_maximum, 0, N_SLOTS);
 	tcase_add_loop_test(tcase, idle_traces_do_not_count, 0, N_SLOTS);
 	tcase_add_loop_test(tcase, active_in_one_slot, 0, N_SLOTS);
