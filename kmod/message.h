@@ -7,14 +7,16 @@
  *
  * Objects: struct b1_message, one for each destination; all is constant once it is pushed, but for
  * the handles, which get their IDs and go live at the receiver. struct b1_payload, bytes that the
- * messages of a multicast share, or that are too many to sit behind the message.
+ * messages of a multicast share.
  *
  * Lifetime: built by the sender, who may free it until it is pushed. Then it belongs to the queue;
- * whoever removes it from there receives or discards it. A message pins the node it goes to and the
+ * whoever removes it from there receives or discards it. The memory of a message that was received
+ * stays with the receiver, for the next one sent there: see b1_message_recycle(). A message pins the node it goes to and the
  * handles it carries. Handles are unlinked in a message that is built, linked in one that is pushed
  * (so they keep their nodes alive for the receiver), and live once it is received.
  *
- * Locking: the receiver is locked while a message is received. Discarding needs no lock.
+ * Locking: the receiver is locked while a message is received. Discarding needs no lock. The spare
+ * memory of a receiver is taken and given with xchg().
  *
  * Context: may sleep.
  *
@@ -39,6 +41,7 @@
 
 struct b1_payload {
 	refcount_t refs;
+	size_t size;			/* of data */
 	/*
 	 * Allocated by itself: a power of two, as payloads often are, would need twice the memory
 	 * together with anything else, and the time to clear that.
@@ -53,8 +56,12 @@ struct b1_message {
 	size_t n_charged;
 	kuid_t account;			/* of the sender */
 	size_t n_data;
-	const void *data;		/* in payload, or behind the handles */
-	struct b1_payload *payload;	/* counted, may be NULL */
+	void *data;			/* in payload, in buffer, or behind the handles */
+	size_t data_size;		/* bytes that there is room for at data */
+	struct b1_payload *payload;	/* counted; NULL: not shared */
+	void *buffer;			/* for what does not fit behind the handles, or NULL */
+	size_t buffer_size;
+	size_t room;			/* bytes from handles on */
 	size_t n_handles;
 	struct b1_handle *handles[];
 };
@@ -72,6 +79,7 @@ struct b1_message *b1_message_new(struct b1_node *node, kuid_t account,
 				  struct b1_payload *payload, struct b1_node **nodes,
 				  size_t n_nodes);
 void b1_message_free(struct b1_message *message);
+void b1_message_free_spare(struct b1_peer *receiver);
 void b1_message_link(struct b1_message *message);
 void b1_message_discard(struct b1_message *message, struct b1_tx *tx);
 void b1_message_discard_all(struct b1_node *node, struct b1_tx *tx);
@@ -80,5 +88,6 @@ void b1_message_discard_late(struct b1_node *node);
 void b1_message_prepare_install(struct b1_message *message);
 void b1_message_abort_install(struct b1_message *message);
 void b1_message_install(struct b1_message *message);
+void b1_message_recycle(struct b1_message *message);
 
 #endif /* B1_MESSAGE_H */

@@ -256,18 +256,14 @@ int b1_handle_new(struct b1_node *node, struct b1_peer *holder, struct b1_acct_t
 }
 
 /**
- * b1_handle_sender() - where sends through a handle are charged
+ * b1_handle_find_sender() - find out where sends through a handle are charged
  * @handle:	handle whose holder, the sender, is locked
  *
- * Looked up once for each handle, and kept until that is released.
- *
- * Return: the trace of the sender at the user of the receiver, owned by @handle; NULL if there is
- * no memory.
+ * Return: as b1_handle_sender().
  */
-struct b1_acct_trace *b1_handle_sender(struct b1_handle *handle)
+struct b1_acct_trace *b1_handle_find_sender(struct b1_handle *handle)
 {
-	if (!handle->sender)
-		handle->sender = b1_peer_claim_from(handle->obj.peer, handle->node->obj.peer);
+	handle->sender = b1_peer_claim_from(handle->obj.peer, handle->node->obj.peer);
 	return handle->sender;
 }
 

@@ -139,10 +139,24 @@ void b1_node_release_end(struct b1_node *node);
 
 int b1_handle_new(struct b1_node *node, struct b1_peer *holder, struct b1_acct_trace *trace,
 		  struct b1_handle **handlep);
-struct b1_acct_trace *b1_handle_sender(struct b1_handle *handle);
+struct b1_acct_trace *b1_handle_find_sender(struct b1_handle *handle);
 void b1_handle_drop_sender(struct b1_handle *handle);
 void b1_handle_link(struct b1_handle *handle);
 void b1_handle_unlink(struct b1_handle *handle, struct b1_tx *tx);
 bool b1_handle_install(struct b1_handle *handle, bool front);
+
+/**
+ * b1_handle_sender() - where sends through a handle are charged
+ * @handle:	handle whose holder, the sender, is locked
+ *
+ * Looked up once for each handle, and kept until that is released.
+ *
+ * Return: the trace of the sender at the user of the receiver, owned by @handle; NULL if there is
+ * no memory.
+ */
+static inline struct b1_acct_trace *b1_handle_sender(struct b1_handle *handle)
+{
+	return handle->sender ?: b1_handle_find_sender(handle);
+}
 
 #endif /* B1_NODE_H */

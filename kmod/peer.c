@@ -69,6 +69,7 @@ static struct b1_peer *b1_peer_alloc(kuid_t account, u64 actor, struct b1_acct_t
 	peer->actor = actor;
 	peer->own = own;
 	init_waitqueue_head(&peer->wq);
+	peer->spare = NULL;
 	b1_queue_init(&peer->queue);
 	mutex_init(&peer->lock);
 	spin_lock_init(&peer->objects_lock);
@@ -384,6 +385,7 @@ void b1_peer_close(struct b1_peer *peer)
 	}
 	b1_peer_release_as(peer, &objects, &peer->tx, true);
 	WARN_ON_ONCE(!RB_EMPTY_ROOT(&peer->objects));
+	b1_message_free_spare(peer);
 	b1_acct_discharge(peer->own, 1, 0);
 	b1_acct_trace_put(peer->own);
 	peer->own = NULL;

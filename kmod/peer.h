@@ -42,11 +42,14 @@
 #include "queue.h"
 #include "tx.h"
 
+struct b1_message;
+
 struct b1_peer {
 	struct b1_tx tx;		/* reference count, and the transaction of the close */
 	kuid_t account;
 	u64 actor;			/* tells it from all other peers, past ones as well */
 	wait_queue_head_t wq;
+	struct b1_message *spare;	/* memory for the next message to here, or NULL; xchg() */
 
 	/* senders use what is above and the stack of the queue; the rest is for the peer itself */
 	struct b1_queue queue ____cacheline_aligned_in_smp;

@@ -19,6 +19,7 @@ void b1_queue_init(struct b1_queue *queue)
 {
 	queue->stack = NULL;
 	mutex_init(&queue->lock);
+	queue->next = NULL;
 	INIT_LIST_HEAD(&queue->ready);
 	INIT_LIST_HEAD(&queue->busy);
 }
@@ -30,6 +31,7 @@ void b1_queue_init(struct b1_queue *queue)
 void b1_queue_deinit(struct b1_queue *queue)
 {
 	WARN_ON_ONCE(queue->stack && queue->stack != B1_QUEUE_SEALED);
+	WARN_ON_ONCE(queue->next);
 	WARN_ON_ONCE(!list_empty(&queue->ready));
 	WARN_ON_ONCE(!list_empty(&queue->busy));
 	mutex_destroy(&queue->lock);
@@ -62,6 +64,21 @@ bool b1_queue_push(struct b1_queue *queue, struct b1_queue_entry *entry, struct 
 	return true;
 }
 
+/* Puts the entry to be received next to where it is found by other means than b1_queue_peek(). */
+static void b1_queue_settle(struct b1_queue *queue)
+{
+	struct b1_queue_entry *entry = queue->next;
+
+	lockdep_assert_held(&queue->lock);
+
+	if (!entry)
+		return;
+	queue->next = NULL;
+	list_add(&entry->link, &queue->ready);
+	if (entry->group)
+		list_add(&entry->group_link, entry->group);
+}
+
 /* Sorts what was on the stack, and what was busy before, into ready and busy. */
 static void b1_queue_sort(struct b1_queue *queue, struct b1_queue_entry *taken)
 {
@@ -71,13 +88,6 @@ static void b1_queue_sort(struct b1_queue *queue, struct b1_queue_entry *taken)
 
 	lockdep_assert_held(&queue->lock);
 
-	/* what happens nearly always, in two thirds of the instructions */
-	if (taken && !taken->next && list_empty(&queue->busy) && b1_tx_is_committed(taken->tx)) {
-		list_add_tail(&taken->link, &queue->ready);
-		if (taken->group)
-			list_add(&taken->group_link, taken->group);
-		return;
-	}
 	/* newest to oldest: each goes in front of those seen before */
 	for (entry = taken; entry; entry = next) {
 		next = entry->next;
@@ -101,19 +111,25 @@ static void b1_queue_sort(struct b1_queue *queue, struct b1_queue_entry *taken)
 }
 
 /*
- * Takes all that has been pushed so far, and only then looks at flags. What turns out committed
- * goes behind what is ready already: were it a cause of something there, it would have been found
- * committed together with that.
+ * Takes all that has been pushed so far, and only then looks at flags. Nothing is ready when this is
+ * called; what b1_queue_unstack() finds committed goes behind what is ready already: were it a cause
+ * of something there, it would have been found committed together with that.
  */
 static void b1_queue_fetch(struct b1_queue *queue)
 {
+	struct b1_queue_entry *taken;
+
 	lockdep_assert_held(&queue->lock);
 
 	/* only changes from and to sealed under the lock */
 	if (READ_ONCE(queue->stack) == B1_QUEUE_SEALED)
 		return;
 	/* also the full barrier that b1_queue_push(), b1_tx_commit() and pollers rely on */
-	b1_queue_sort(queue, xchg(&queue->stack, NULL));
+	taken = xchg(&queue->stack, NULL);
+	if (taken && !taken->next && list_empty(&queue->busy) && b1_tx_is_committed(taken->tx))
+		queue->next = taken;
+	else if (taken || !list_empty(&queue->busy))
+		b1_queue_sort(queue, taken);
 }
 
 /*
@@ -126,6 +142,7 @@ static void b1_queue_unstack(struct b1_queue *queue)
 
 	lockdep_assert_held(&queue->lock);
 
+	b1_queue_settle(queue);
 	if (READ_ONCE(queue->stack) == B1_QUEUE_SEALED)
 		return;
 	/* the barrier pairs with b1_queue_push() where a sender looks for the release of a node */
@@ -143,6 +160,7 @@ static void b1_queue_unstack(struct b1_queue *queue)
 void b1_queue_seal(struct b1_queue *queue)
 {
 	mutex_lock(&queue->lock);
+	b1_queue_settle(queue);
 	b1_queue_sort(queue, xchg(&queue->stack, B1_QUEUE_SEALED));
 	mutex_unlock(&queue->lock);
 }
@@ -157,9 +175,9 @@ struct b1_queue_entry *b1_queue_peek(struct b1_queue *queue)
 {
 	lockdep_assert_held(&queue->lock);
 
-	if (list_empty(&queue->ready))
+	if (!queue->next && list_empty(&queue->ready))
 		b1_queue_fetch(queue);
-	return list_first_entry_or_null(&queue->ready, struct b1_queue_entry, link);
+	return queue->next ?: list_first_entry_or_null(&queue->ready, struct b1_queue_entry, link);
 }
 
 /**
@@ -173,6 +191,10 @@ void b1_queue_remove(struct b1_queue *queue, struct b1_queue_entry *entry)
 {
 	lockdep_assert_held(&queue->lock);
 
+	if (entry == queue->next) {
+		queue->next = NULL;
+		return;
+	}
 	list_del_init(&entry->link);
 	list_del_init(&entry->group_link);
 }
@@ -188,6 +210,7 @@ void b1_queue_hide(struct b1_queue *queue, struct b1_queue_entry *entry)
 {
 	lockdep_assert_held(&queue->lock);
 
+	b1_queue_settle(queue);
 	list_del_init(&entry->link);
 }
 
@@ -202,6 +225,7 @@ void b1_queue_add_front(struct b1_queue *queue, struct b1_queue_entry *entry)
 {
 	lockdep_assert_held(&queue->lock);
 
+	b1_queue_settle(queue);
 	list_add(&entry->link, &queue->ready);
 	if (entry->group)
 		list_add(&entry->group_link, entry->group);
@@ -220,7 +244,7 @@ bool b1_queue_cancel(struct b1_queue *queue, struct b1_queue_entry *entry)
 
 	mutex_lock(&queue->lock);
 	if (list_empty(&entry->link))
-		b1_queue_unstack(queue);
+		b1_queue_unstack(queue);	/* or it was next */
 	found = !list_empty(&entry->link);
 	if (found)
 		b1_queue_remove(queue, entry);

@@ -37,8 +37,8 @@
 
 struct b1_queue_entry {
 	struct b1_queue_entry *next;	/* stack, and chains of removed entries */
-	struct list_head link;		/* ready or busy; empty: not there */
-	struct list_head group_link;	/* in *group while ready, busy or hidden */
+	struct list_head link;		/* ready or busy; empty: not there, or b1_queue.next */
+	struct list_head group_link;	/* in *group while ready, busy or hidden; not yet if next */
 	struct list_head *group;	/* may be NULL */
 	struct b1_tx *tx;		/* reference, NULL: committed by its push */
 	unsigned int type;		/* for the users of the queue */
@@ -47,6 +47,11 @@ struct b1_queue_entry {
 struct b1_queue {
 	struct b1_queue_entry *stack;	/* newest first, or B1_QUEUE_SEALED */
 	struct mutex lock;
+	/*
+	 * The one to be received next, if it was alone on the stack: as most entries are received
+	 * soon, most never get to the lists, which saves a tenth of a send and receive.
+	 */
+	struct b1_queue_entry *next;
 	struct list_head ready;		/* committed, oldest first */
 	struct list_head busy;		/* not found committed yet, oldest first */
 };

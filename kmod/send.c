@@ -1,33 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <linux/mm.h>
-#include <linux/sched/signal.h>
 #include <linux/slab.h>
 
+#include "relax.h"
 #include "send.h"
-
-/*
- * Payloads above this get an allocation of their own: together with the message they would need
- * the next larger size.
- */
-#define B1_SEND_INLINE_DATA (PAGE_SIZE / 2)
-
-/**
- * b1_send_init() - begin a send
- * @send:	send
- * @peer:	sender, locked until b1_send_deinit()
- */
-void b1_send_init(struct b1_send *send, struct b1_peer *peer)
-{
-	send->peer = peer;
-	send->tx = NULL;
-	send->payload = NULL;
-	send->n_data = 0;
-	send->data = NULL;
-	send->n_destinations = 0;
-	send->destinations = send->inline_destinations;
-	send->n_nodes = 0;
-	send->nodes = send->inline_nodes;
-}
 
 /**
  * b1_send_deinit() - end a send, committed or not
@@ -43,9 +19,10 @@ void b1_send_deinit(struct b1_send *send)
 		if (dest->charged)
 			b1_acct_discharge(dest->charged, 1 + send->n_nodes, send->n_data);
 		b1_message_free(dest->message);
-		cond_resched();
+		b1_relax(i);
 	}
-	b1_payload_unref(send->payload);
+	if (send->payload)
+		b1_payload_unref(send->payload);
 	b1_tx_unref(send->tx);
 	if (send->destinations != send->inline_destinations)
 		kvfree(send->destinations);
@@ -99,12 +76,14 @@ static int b1_send_find(struct b1_send *send, const u64 *destinations, size_t n_
 /* Charges all destinations that are still there, and counts them. */
 static int b1_send_charge(struct b1_send *send, size_t *n_livep)
 {
-	struct b1_send_destination *dest, *end = send->destinations + send->n_destinations;
+	struct b1_send_destination *dest;
 	struct b1_acct_trace *trace;
+	size_t i;
 	int ret;
 
 	*n_livep = 0;
-	for (dest = send->destinations; dest < end; dest++) {
+	for (i = 0; i < send->n_destinations; i++) {
+		dest = &send->destinations[i];
 		if (b1_node_is_released(dest->node))
 			continue;
 		trace = b1_handle_sender(dest->handle);
@@ -115,9 +94,9 @@ static int b1_send_charge(struct b1_send *send, size_t *n_livep)
 			return ret;
 		dest->charged = trace;
 		++*n_livep;
-		if (fatal_signal_pending(current))
-			return -EINTR;
-		cond_resched();
+		ret = b1_relax_killable(i);
+		if (ret)
+			return ret;
 	}
 	return 0;
 }
@@ -133,7 +112,8 @@ static int b1_send_build(struct b1_send *send, struct b1_send_destination *dest)
 	dest->message = message;
 	dest->charged = NULL;
 	/* without a shared payload there is only this one message, and we are its only user */
-	send->data = (void *)message->data;
+	send->data = message->data;
+	send->data_size = message->data_size;
 	return 0;
 }
 
@@ -175,8 +155,6 @@ int b1_send_prepare(struct b1_send *send, const u64 *destinations, size_t n_dest
 		send->tx = b1_tx_new();
 		if (!send->tx)
 			return -ENOMEM;
-	}
-	if (n_live > 1 || n_data > B1_SEND_INLINE_DATA) {
 		send->payload = b1_payload_new(n_data);
 		if (!send->payload)
 			return -ENOMEM;
@@ -185,12 +163,9 @@ int b1_send_prepare(struct b1_send *send, const u64 *destinations, size_t n_dest
 		dest = &send->destinations[i];
 		if (!dest->charged)
 			continue;
-		ret = b1_send_build(send, dest);
+		ret = b1_send_build(send, dest) ?: b1_relax_killable(i);
 		if (ret)
 			return ret;
-		if (fatal_signal_pending(current))
-			return -EINTR;
-		cond_resched();
 	}
 	return 0;
 }
@@ -201,13 +176,25 @@ static void b1_send_push(struct b1_send *send, struct b1_send_destination *dest)
 	struct b1_message *message = dest->message;
 	struct b1_queue *queue = &dest->node->obj.peer->queue;
 
-	dest->message = NULL;
-	b1_message_link(message);
+	if (message->n_handles)
+		b1_message_link(message);
 	b1_tx_ref(send->tx);
 	if (!b1_queue_push(queue, &message->entry, send->tx)) {
 		b1_tx_unref(send->tx);
 		b1_message_discard(message, NULL);
 	}
+}
+
+/* What comes after the commit: the message may be gone already. */
+static void b1_send_finish(struct b1_send_destination *dest)
+{
+	b1_peer_wake(dest->node->obj.peer);
+	/*
+	 * The release either found the message in the queue, or we find the node released: pairs
+	 * with b1_node_release_begin(), see node.h.
+	 */
+	if (unlikely(b1_node_is_released(dest->node)))
+		b1_message_discard_late(dest->node);
 }
 
 /**
@@ -219,26 +206,25 @@ static void b1_send_push(struct b1_send *send, struct b1_send_destination *dest)
 void b1_send_commit(struct b1_send *send)
 {
 	struct b1_send_destination *dest, *end = send->destinations + send->n_destinations;
+	size_t i = 0;
 
 	for (dest = send->destinations; dest < end; dest++) {
 		if (!dest->message)
-			dest->node = NULL;
-		else
-			b1_send_push(send, dest);
-		cond_resched();
-	}
-	if (send->tx)
-		b1_tx_commit(send->tx);
-	for (dest = send->destinations; dest < end; dest++) {
-		if (!dest->node)
 			continue;
-		b1_peer_wake(dest->node->obj.peer);
-		/*
-		 * The release either found the message in the queue, or we find the node
-		 * released: pairs with b1_node_release_begin(), see node.h.
-		 */
-		if (unlikely(b1_node_is_released(dest->node)))
-			b1_message_discard_late(dest->node);
-		cond_resched();
+		b1_send_push(send, dest);
+		/* one message by itself is committed by its push */
+		if (!send->tx)
+			b1_send_finish(dest);
+		b1_relax(i++);
+	}
+	/* nothing is left for b1_send_deinit() */
+	send->n_destinations = 0;
+	if (!send->tx)
+		return;
+	b1_tx_commit(send->tx);
+	for (dest = send->destinations; dest < end; dest++) {
+		if (dest->message)
+			b1_send_finish(dest);
+		b1_relax(i++);
 	}
 }

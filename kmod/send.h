@@ -31,10 +31,10 @@
 #define B1_SEND_INLINE 8
 
 struct b1_send_destination {
-	struct b1_node *node;		/* NULL after the commit if nothing was pushed */
+	struct b1_node *node;
 	struct b1_handle *handle;
 	struct b1_acct_trace *charged;	/* until the message has it */
-	struct b1_message *message;	/* NULL: no live destination, or pushed */
+	struct b1_message *message;	/* NULL: not live; not ours any more once pushed */
 };
 
 struct b1_send {
@@ -43,6 +43,7 @@ struct b1_send {
 	struct b1_payload *payload;
 	size_t n_data;
 	void *data;			/* where the payload goes; NULL: nobody receives it */
+	size_t data_size;		/* bytes that there is room for at data */
 	size_t n_destinations;
 	struct b1_send_destination *destinations;
 	size_t n_nodes;
@@ -51,7 +52,24 @@ struct b1_send {
 	struct b1_node *inline_nodes[B1_SEND_INLINE];
 };
 
-void b1_send_init(struct b1_send *send, struct b1_peer *peer);
+/**
+ * b1_send_init() - begin a send
+ * @send:	send
+ * @peer:	sender, locked until b1_send_deinit()
+ */
+static inline void b1_send_init(struct b1_send *send, struct b1_peer *peer)
+{
+	send->peer = peer;
+	send->tx = NULL;
+	send->payload = NULL;
+	send->n_data = 0;
+	send->data = NULL;
+	send->n_destinations = 0;
+	send->destinations = send->inline_destinations;
+	send->n_nodes = 0;
+	send->nodes = send->inline_nodes;
+}
+
 void b1_send_deinit(struct b1_send *send);
 int b1_send_prepare(struct b1_send *send, const u64 *destinations, size_t n_destinations,
 		    const struct bus1_transfer *transfers, size_t n_transfers, size_t n_data);

@@ -258,7 +258,7 @@ static int recv_message(struct op *op, struct b1_message *message, bool fails)
 	}
 	b1_message_install(message);
 	op_effect_unlocked(op);
-	b1_message_free(message);
+	b1_message_recycle(message);
 	return 0;
 }
 

@@ -175,7 +175,7 @@ static inline void op_receive_message(struct b1_message *message, struct receive
 	memcpy(r->data, message->data, r->n_data);
 	ck_assert_uint_eq(message->account.val, OPS_UID);
 	b1_message_install(message);
-	b1_message_free(message);
+	b1_message_recycle(message);
 }
 
 static inline int op_recv(struct b1_peer *peer, struct received *r)

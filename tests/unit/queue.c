@@ -457,6 +457,66 @@ START_TEST(cancel_anywhere)
 }
 END_TEST
 
+static void count_visit(struct b1_queue_entry *entry, void *data)
+{
+	(void)entry;
+	++*(int *)data;
+}
+
+/* what came alone and has been looked at is in no list, and yet everybody finds it in its place */
+START_TEST(next_is_found)
+{
+	struct b1_queue_entry *chain;
+	int n = 0;
+
+	push(0, -1);
+	ck_assert_int_eq(peek(), 0);
+	ck_assert_ptr_eq(queue.next, &items[0].entry);
+	push(1, -1);
+	switch (_i) {
+	case 0:
+		ck_assert(b1_queue_cancel(&queue, &items[0].entry));
+		consume(&items[0].entry);
+		expect("1");
+		return;
+	case 1:
+		ck_assert(b1_queue_cancel(&queue, &items[1].entry));
+		consume(&items[1].entry);
+		expect("0");
+		return;
+	case 2:
+		for (chain = b1_queue_remove_group(&queue, &group); chain; chain = chain->next, n++)
+			consume(chain);
+		ck_assert_int_eq(n, 2);
+		expect("");
+		return;
+	case 3:
+		b1_queue_seal(&queue);
+		ck_assert_int_eq(consume(b1_queue_remove_any(&queue)), 0);
+		ck_assert_int_eq(consume(b1_queue_remove_any(&queue)), 1);
+		return;
+	case 4:
+		mutex_lock(&queue.lock);
+		b1_queue_add_front(&queue, &items[2].entry);
+		mutex_unlock(&queue.lock);
+		expect("201");
+		return;
+	case 5:
+		mutex_lock(&queue.lock);
+		b1_queue_hide(&queue, &items[0].entry);
+		mutex_unlock(&queue.lock);
+		expect("1");
+		ck_assert_int_eq(consume(b1_queue_remove_group(&queue, &group)), 0);
+		return;
+	case 6:
+		b1_queue_visit(&queue, count_visit, &n);
+		ck_assert_int_eq(n, 2);
+		expect("01");
+		return;
+	}
+}
+END_TEST
+
 /* a cancel fetches: what else is there keeps its order */
 START_TEST(cancel_keeps_order)
 {
@@ -690,6 +750,7 @@ static Suite *queue_suite(void)
 	tcase_add_test(ends, push_during_push);
 	tcase_add_test(ends, fetch_during_push);
 	tcase_add_test(ends, cancel_anywhere);
+	tcase_add_loop_test(ends, next_is_found, 0, 7);
 	tcase_add_test(ends, cancel_keeps_order);
 	tcase_add_test(ends, remove_group);
 	tcase_add_test(ends, remove_any);

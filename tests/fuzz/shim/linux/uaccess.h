@@ -29,6 +29,8 @@ unsigned long user_get(void *to, const void __user *from, size_t n);
 unsigned long user_put(void __user *to, const void *from, size_t n);
 
 #define BUILD_BUG_ON(_condition) ((void)0)
+#define raw_copy_from_user(_to, _from, _n) user_get((_to), (_from), (_n))
+#define raw_copy_to_user(_to, _from, _n) user_put((_to), (_from), (_n))
 #define access_ok(_ptr, _n) user_access_ok((_ptr), (_n))
 #define might_fault() ((void)0)
 #define should_fail_usercopy() false

@@ -6,11 +6,17 @@
 
 #include "../vfs.h"
 
-struct user_namespace;
+struct user_namespace {
+	int nothing;
+};
+
+static struct user_namespace init_user_ns __attribute__((unused));
 
 static inline struct user_namespace *current_user_ns(void)
 {
-	return NULL;
+	static struct user_namespace other;
+
+	return vfs_ns == VFS_NS_SAME ? &init_user_ns : &other;
 }
 
 static inline uid_t from_kuid(struct user_namespace *ns, kuid_t uid)

@@ -16,6 +16,9 @@
 	il_store(0, &(_x), sizeof(_x), (uintptr_t)(_v), IL_AT("WRITE_ONCE"))
 
 /* all options of the module are off */
-#define IS_ENABLED(_option) 0
+#define IS_ENABLED(_option) IL_ENABLED_##_option
+#define IL_ENABLED_B1_ACCT_OFF 0
+/* each use of a freed message is to be seen */
+#define IL_ENABLED_CONFIG_KASAN 1
 
 #endif /* IL_COMPILER_H */

@@ -9,7 +9,16 @@
 #define READ_ONCE(_x) __atomic_load_n(&(_x), __ATOMIC_RELAXED)
 #define WRITE_ONCE(_x, _v) __atomic_store_n(&(_x), (_v), __ATOMIC_RELAXED)
 
-/* all options of the module are off */
-#define IS_ENABLED(_option) 0
+/* options of the module, which are off, and of the kernel */
+#define IS_ENABLED(_option) SHIM_ENABLED_##_option
+#define SHIM_ENABLED_B1_ACCT_OFF 0
+/* AddressSanitizer is to see each use of what was freed */
+#if defined(__SANITIZE_ADDRESS__)
+#define SHIM_ENABLED_CONFIG_KASAN 1
+#elif defined(__has_feature)
+#define SHIM_ENABLED_CONFIG_KASAN __has_feature(address_sanitizer)
+#else
+#define SHIM_ENABLED_CONFIG_KASAN 0
+#endif
 
 #endif /* SHIM_COMPILER_H */

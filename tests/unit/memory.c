@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * The memory of messages: where the bytes are, and what is used again by the next one.
+ */
+#include <linux/mm.h>
+
+#include "ops.h"
+
+static struct b1_peer *sender, *receiver;
+static u64 inbox, to_inbox;		/* a node of the receiver, the handle of the sender */
+
+static void setup(void)
+{
+	ck_assert_int_eq(shim_n_live(), 0);
+	sender = op_open();
+	receiver = op_open();
+	to_inbox = op_node(receiver, sender, &inbox);
+}
+
+static void teardown(void)
+{
+	op_close(sender);
+	op_close(receiver);
+	expect_nothing_left();
+}
+
+/* the memory of a message that was received is there for the next one, if that is not larger */
+START_TEST(memory_is_used_again)
+{
+	struct b1_message *spare;
+	unsigned long n;
+
+	op_send(sender, to_inbox, "three");
+	ck_assert_ptr_null(receiver->spare);
+	expect_text(receiver, inbox, "three");
+	spare = receiver->spare;
+	ck_assert_int_eq(!!spare, !IS_ENABLED(CONFIG_KASAN));
+	n = shim_n_allocs();
+	op_send(sender, to_inbox, "two");
+	ck_assert_uint_eq(shim_n_allocs() - n, IS_ENABLED(CONFIG_KASAN));
+	ck_assert_ptr_null(receiver->spare);
+	/* there is but one */
+	op_send(sender, to_inbox, "one");
+	ck_assert_uint_eq(shim_n_allocs() - n, 1 + IS_ENABLED(CONFIG_KASAN));
+	expect_text(receiver, inbox, "two");
+	ck_assert_ptr_eq(receiver->spare, spare);
+	expect_text(receiver, inbox, "one");
+	n = shim_n_allocs();
+	op_send(sender, to_inbox, "longer than before");
+	ck_assert_uint_eq(shim_n_allocs() - n, 1);
+	expect_text(receiver, inbox, "longer than before");
+	ck_assert_int_eq(!!receiver->spare, !IS_ENABLED(CONFIG_KASAN));
+}
+END_TEST
+
+/* nothing that a closed peer needed for receiving is kept as long as somebody has a handle to it */
+START_TEST(closed_peer_keeps_no_memory)
+{
+	struct b1_peer *peer = op_open();
+	u64 node, to_peer = op_node(peer, sender, &node);
+
+	op_send(sender, to_peer, "one");
+	expect_text(peer, node, "one");
+	b1_peer_close(peer);
+	ck_assert_ptr_null(peer->spare);
+	b1_peer_unref(peer);
+	op_send(sender, to_peer, "two");
+}
+END_TEST
+
+/* Sends that many bytes, receives them and compares. Returns how many allocations that took. */
+static unsigned long round_trip(size_t n_data)
+{
+	unsigned long n = shim_n_allocs();
+	struct b1_message *message;
+	struct b1_send send;
+
+	mutex_lock(&sender->lock);
+	b1_send_init(&send, sender);
+	ck_assert_int_eq(b1_send_prepare(&send, &to_inbox, 1, NULL, 0, n_data), 0);
+	ck_assert_uint_ge(send.data_size, n_data);
+	memset(send.data, n_data, send.data_size);
+	b1_send_commit(&send);
+	b1_send_deinit(&send);
+	mutex_unlock(&sender->lock);
+
+	mutex_lock(&receiver->lock);
+	message = b1_message_from_entry(b1_peer_peek(receiver));
+	ck_assert_uint_eq(message->n_data, n_data);
+	ck_assert_uint_ge(message->data_size, n_data);
+	ck_assert_uint_eq(((u8 *)message->data)[n_data - 1], n_data % 256);
+	b1_message_install(message);
+	b1_message_recycle(message);
+	mutex_unlock(&receiver->lock);
+	return shim_n_allocs() - n;
+}
+
+/* up to a page is kept in a place of its own; what is larger is not kept */
+START_TEST(large_payloads)
+{
+	unsigned long again = IS_ENABLED(CONFIG_KASAN) ? 2 : 0;
+
+	/* with the trace of the sender at the receiver's user, the first time */
+	round_trip(1);
+	ck_assert_uint_eq(round_trip(PAGE_SIZE), again ?: 1);
+	ck_assert_uint_eq(round_trip(PAGE_SIZE / 2 + 1), again);
+	ck_assert_uint_eq(round_trip(PAGE_SIZE), again);
+	ck_assert_uint_eq(round_trip(PAGE_SIZE + 1), again ?: 1);
+	ck_assert_uint_eq(round_trip(PAGE_SIZE), again ?: 1);
+	ck_assert_uint_eq(round_trip(PAGE_SIZE / 2), 1);
+	ck_assert_uint_eq(round_trip(1), again / 2);
+}
+END_TEST
+
+/* a multicast has one copy of the bytes, wherever the messages are */
+START_TEST(shared_payload)
+{
+	u64 twice[] = { to_inbox, to_inbox };
+	struct b1_message *first;
+
+	round_trip(PAGE_SIZE);
+	ck_assert_int_eq(op_multicast(sender, 2, twice, "two", 0, NULL), 0);
+	first = b1_message_from_entry(b1_peer_peek(receiver));
+	ck_assert_uint_eq(refcount_read(&first->payload->refs), 2);
+	ck_assert_ptr_eq(first->data, first->payload->data);
+	expect_text(receiver, inbox, "two");
+	expect_text(receiver, inbox, "two");
+	round_trip(PAGE_SIZE);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("memory");
+	TCase *tcase = tcase_create("memory");
+
+	tcase_add_checked_fixture(tcase, setup, teardown);
+	tcase_add_test(tcase, memory_is_used_again);
+	tcase_add_test(tcase, closed_peer_keeps_no_memory);
+	tcase_add_test(tcase, large_payloads);
+	tcase_add_test(tcase, shared_payload);
+	suite_add_tcase(suite, tcase);
+	return unit_run(suite);
+}
