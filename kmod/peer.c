@@ -10,6 +10,7 @@ static void b1_peer_free(struct b1_tx *tx)
 {
 	struct b1_peer *peer = container_of(tx, struct b1_peer, tx);
 
+	WARN_ON_ONCE(peer->spare);
 	b1_queue_deinit(&peer->queue);
 	mutex_destroy(&peer->lock);
 	kfree(peer);
