@@ -34,6 +34,11 @@ struct b1_acct_path {
 	struct b1_acct_trace *trace;
 };
 
+/* parts of a path */
+#define B1_ACCT_USER 1
+#define B1_ACCT_QUOTA 2
+#define B1_ACCT_TRACE 4
+
 /**
  * b1_acct_set_max() - set what each user has
  * @objects:	maximum of slot B1_ACCT_OBJECTS
@@ -126,30 +131,47 @@ static struct b1_acct_path b1_acct_path_find(u32 user, u32 claimant, u64 actor)
 	return path;
 }
 
-/* Whether all is there, or can be linked. */
-static bool b1_acct_path_is_covered(const struct b1_acct_path *found,
-				    const struct b1_acct_path *spare)
+/* Whether a new trace finds its place in the quota. One that is not there yet is all free. */
+static bool b1_acct_first_is_free(const struct b1_acct_quota *quota)
 {
-	return (found->user || spare->user) && (found->quota || spare->quota) &&
-	       (found->trace || spare->trace);
+	return !quota || !quota->first.quota;
 }
 
-/*
- * Allocates what was not found and is not spare. @found is from before the lock was dropped: what
- * it points to may be gone. False if there is no memory.
- */
-static bool b1_acct_path_cover(const struct b1_acct_path *found, struct b1_acct_path *spare)
+/* What has to be allocated before all can be linked. */
+static unsigned int b1_acct_path_missing(const struct b1_acct_path *found,
+					 const struct b1_acct_path *spare, bool own)
 {
-	if (!found->user && !spare->user) {
+	unsigned int missing = 0;
+
+	if (!found->user && !spare->user)
+		missing |= B1_ACCT_USER;
+	if (!found->quota && !spare->quota && !own)
+		missing |= B1_ACCT_QUOTA;
+	if (!found->trace && !spare->trace && !b1_acct_first_is_free(found->quota))
+		missing |= B1_ACCT_TRACE;
+	return missing;
+}
+
+/* False if there is no memory. */
+static bool b1_acct_path_alloc(struct b1_acct_path *spare, unsigned int missing)
+{
+	if (missing & B1_ACCT_USER) {
 		spare->user = kzalloc(sizeof(*spare->user), GFP_KERNEL_ACCOUNT);
-		if (spare->user)
-			spin_lock_init(&spare->user->lock);
+		if (!spare->user)
+			return false;
+		spin_lock_init(&spare->user->lock);
 	}
-	if (!found->quota && !spare->quota)
+	if (missing & B1_ACCT_QUOTA) {
 		spare->quota = kzalloc(sizeof(*spare->quota), GFP_KERNEL_ACCOUNT);
-	if (!found->trace && !spare->trace)
+		if (!spare->quota)
+			return false;
+	}
+	if (missing & B1_ACCT_TRACE) {
 		spare->trace = kzalloc(sizeof(*spare->trace), GFP_KERNEL_ACCOUNT);
-	return b1_acct_path_is_covered(found, spare);
+		if (!spare->trace)
+			return false;
+	}
+	return true;
 }
 
 static void b1_acct_path_free(struct b1_acct_path *spare)
@@ -173,11 +195,17 @@ static struct b1_acct_trace *b1_acct_path_link(struct b1_acct_path *found,
 		b1_acct_item_link(&found->user->item, &b1_acct_users, user);
 	}
 	if (!found->quota) {
-		swap(found->quota, spare->quota);
+		if (user == claimant)
+			found->quota = &found->user->own;
+		else
+			swap(found->quota, spare->quota);
 		found->quota->user = found->user;
 		b1_acct_item_link(&found->quota->item, &found->user->quotas, claimant);
 	}
-	swap(found->trace, spare->trace);
+	if (b1_acct_first_is_free(found->quota))
+		found->trace = &found->quota->first;
+	else
+		swap(found->trace, spare->trace);
 	found->trace->quota = found->quota;
 	refcount_set(&found->trace->refs, 1);
 	b1_acct_item_link(&found->trace->item, &found->quota->traces, actor);
@@ -198,6 +226,7 @@ struct b1_acct_trace *b1_acct_trace_get(u32 user, u32 claimant, u64 actor)
 {
 	struct b1_acct_path found, spare = {};
 	struct b1_acct_trace *trace = NULL;
+	unsigned int missing;
 
 	/*
 	 * What was found may be gone when there is memory for the rest. Each round adds to what is
@@ -206,10 +235,11 @@ struct b1_acct_trace *b1_acct_trace_get(u32 user, u32 claimant, u64 actor)
 	do {
 		mutex_lock(&b1_acct_lock);
 		found = b1_acct_path_find(user, claimant, actor);
-		if (b1_acct_path_is_covered(&found, &spare))
+		missing = b1_acct_path_missing(&found, &spare, user == claimant);
+		if (!missing)
 			trace = b1_acct_path_link(&found, &spare, user, claimant, actor);
 		mutex_unlock(&b1_acct_lock);
-	} while (!trace && b1_acct_path_cover(&found, &spare));
+	} while (!trace && b1_acct_path_alloc(&spare, missing));
 	b1_acct_path_free(&spare);
 	return trace;
 }
@@ -238,7 +268,8 @@ static void b1_acct_quota_free_if_unused(struct b1_acct_quota *quota)
 		return;
 	WARN_ON_ONCE(quota->n_traces);
 	rb_erase(&quota->item.node, &user->quotas);
-	kfree(quota);
+	if (quota != &user->own)
+		kfree(quota);
 	b1_acct_user_free_if_unused(user);
 }
 
@@ -255,14 +286,17 @@ void b1_acct_trace_put(struct b1_acct_trace *trace)
 	quota = trace->quota;
 	WARN_ON_ONCE(trace->claimed.slots[B1_ACCT_OBJECTS] || trace->claimed.slots[B1_ACCT_BYTES]);
 	rb_erase(&trace->item.node, &quota->traces);
-	kfree(trace);
+	if (trace != &quota->first)
+		kfree(trace);
+	else
+		trace->quota = NULL;
 	b1_acct_quota_free_if_unused(quota);
 	mutex_unlock(&b1_acct_lock);
 }
 
 /*
  * Arithmetic. What is done for each slot is inlined: of the 251 instructions that accounting took
- * for each message that saves 51.
+ * for each message that saves 51. What only claims from others need is not computed for one's own.
  */
 
 /*
@@ -291,12 +325,11 @@ static u64 b1_acct_user_shares(u64 n)
 
 /* What to take from the user so that the trace can claim @claim; false to refuse. */
 static __always_inline bool b1_acct_check(const struct b1_acct_trace *trace,
-					  enum b1_acct_slot slot, u64 claim, u64 n_quotas,
-					  u64 *takep)
+					  enum b1_acct_slot slot, u64 claim, u64 *takep)
 {
 	const struct b1_acct_quota *quota = trace->quota;
 	const struct b1_acct_user *user = quota->user;
-	u64 need;
+	u64 need, n_quotas;
 
 	*takep = 0;
 	if (!claim)
@@ -307,9 +340,13 @@ static __always_inline bool b1_acct_check(const struct b1_acct_trace *trace,
 		return true;
 	need -= quota->avail.slots[slot];
 	*takep = need;
-	if (quota->item.id != user->item.id &&
-	    !b1_acct_reserve(b1_acct_user_shares(n_quotas), quota->claimed.slots[slot], need, &need))
-		return false;
+	if (quota->item.id != user->item.id) {
+		/* the claimant counts, also if this is its first claim */
+		n_quotas = user->n_quotas + !quota->n_traces;
+		if (!b1_acct_reserve(b1_acct_user_shares(n_quotas), quota->claimed.slots[slot],
+				     need, &need))
+			return false;
+	}
 	return need <= user->avail.slots[slot];
 }
 
@@ -361,23 +398,22 @@ static void b1_acct_apply(struct b1_acct_trace *trace, enum b1_acct_slot slot, u
 int b1_acct_charge(struct b1_acct_trace *trace, u64 objects, u64 bytes,
 		   enum b1_acct_slot *refusedp)
 {
-	struct b1_acct_quota *quota = trace->quota;
-	struct b1_acct_user *user = quota->user;
-	u64 take_objects, take_bytes, n_quotas;
+	struct b1_acct_user *user = trace->quota->user;
+	u64 take_objects, take_bytes;
 	int ret = -EDQUOT;
 
 	if (IS_ENABLED(B1_ACCT_OFF))
 		return 0;
 
 	spin_lock(&user->lock);
-	/* the claimant counts, also if this is its first claim */
-	n_quotas = user->n_quotas + !quota->n_traces;
-	*refusedp = B1_ACCT_OBJECTS;
-	if (!b1_acct_check(trace, B1_ACCT_OBJECTS, objects, n_quotas, &take_objects))
+	if (!b1_acct_check(trace, B1_ACCT_OBJECTS, objects, &take_objects)) {
+		*refusedp = B1_ACCT_OBJECTS;
 		goto unlock;
-	*refusedp = B1_ACCT_BYTES;
-	if (!b1_acct_check(trace, B1_ACCT_BYTES, bytes, n_quotas, &take_bytes))
+	}
+	if (!b1_acct_check(trace, B1_ACCT_BYTES, bytes, &take_bytes)) {
+		*refusedp = B1_ACCT_BYTES;
 		goto unlock;
+	}
 	if ((objects || bytes) && !b1_acct_trace_is_active(trace))
 		b1_acct_activate(trace);
 	b1_acct_apply(trace, B1_ACCT_OBJECTS, objects, take_objects);

@@ -18,7 +18,9 @@
  *
  * Lifetime: b1_acct_trace_get() finds or makes all three levels and returns a counted reference to
  * the trace. A trace pins its quota, a quota its user. An active trace pins itself: what is charged
- * needs no reference to be discharged later.
+ * needs no reference to be discharged later. The quota of a user for itself is part of the user,
+ * and one trace is part of each quota, because most often there is just one: the first peer of a
+ * user takes one allocation for all three.
  *
  * Locking: b1_acct_lock (mutex) protects which users, quotas and traces there are: the trees. All
  * users of the bus take it, so nothing is allocated and no tree is walked while it is held.
@@ -65,14 +67,11 @@ struct b1_acct_item {
 	struct rb_node node;
 };
 
-struct b1_acct_user {
-	struct b1_acct_item item;	/* by UID */
-	struct rb_root quotas;		/* by UID; b1_acct_lock */
-	struct b1_acct_amounts max;
-
-	spinlock_t lock ____cacheline_aligned_in_smp;
-	u64 n_quotas;			/* active ones */
-	struct b1_acct_amounts avail;
+struct b1_acct_trace {
+	struct b1_acct_quota *quota;	/* NULL: b1_acct_quota.first that is not in use */
+	refcount_t refs;		/* the last one is dropped under b1_acct_lock */
+	struct b1_acct_amounts claimed;
+	struct b1_acct_item item;	/* b1_acct_quota.traces, by actor */
 };
 
 struct b1_acct_quota {
@@ -82,13 +81,18 @@ struct b1_acct_quota {
 	struct b1_acct_amounts avail;
 	struct b1_acct_item item;	/* b1_acct_user.quotas, by UID of the claimant */
 	struct rb_root traces;		/* by actor; b1_acct_lock */
+	struct b1_acct_trace first;	/* of whoever comes when it is free; b1_acct_lock */
 };
 
-struct b1_acct_trace {
-	struct b1_acct_quota *quota;
-	refcount_t refs;		/* the last one is dropped under b1_acct_lock */
-	struct b1_acct_amounts claimed;
-	struct b1_acct_item item;	/* b1_acct_quota.traces, by actor */
+struct b1_acct_user {
+	struct b1_acct_item item;	/* by UID */
+	struct rb_root quotas;		/* by UID; b1_acct_lock */
+	struct b1_acct_amounts max;
+
+	spinlock_t lock ____cacheline_aligned_in_smp;
+	u64 n_quotas;			/* active ones */
+	struct b1_acct_amounts avail;
+	struct b1_acct_quota own;	/* its claims from itself; in the tree while it has traces */
 };
 
 int b1_acct_set_max(u64 objects, u64 bytes);

@@ -37,25 +37,16 @@ struct b1_acct_trace *b1_peer_claim_from(struct b1_peer *claimant, struct b1_pee
 }
 
 /**
- * b1_peer_charge() - charge, and tell the administrator of a refusal
+ * b1_peer_log_refusal() - tell the administrator of a refusal
  * @trace:	who claims from whom; borrowed
- * @objects:	number of objects
- * @bytes:	number of bytes
- *
- * Return: 0, or -EDQUOT; then nothing has changed.
+ * @slot:	what is short
  */
-int b1_peer_charge(struct b1_acct_trace *trace, u64 objects, u64 bytes)
+void b1_peer_log_refusal(struct b1_acct_trace *trace, enum b1_acct_slot slot)
 {
 	static const char * const names[] = { "objects", "bytes" };
-	enum b1_acct_slot slot;
-	int ret;
 
-	ret = b1_acct_charge(trace, objects, bytes, &slot);
-	if (ret)
-		pr_info_ratelimited("bus1: UID %llu is refused %s of UID %llu: quota exceeded\n",
-				    trace->quota->item.id, names[slot],
-				    trace->quota->user->item.id);
-	return ret;
+	pr_info_ratelimited("bus1: UID %llu is refused %s of UID %llu: quota exceeded\n",
+			    trace->quota->item.id, names[slot], trace->quota->user->item.id);
 }
 
 static struct b1_peer *b1_peer_alloc(kuid_t account, u64 actor, struct b1_acct_trace *own)

@@ -87,7 +87,26 @@ int b1_peer_new(kuid_t account, struct b1_peer **peerp);
 void b1_peer_close(struct b1_peer *peer);
 
 struct b1_acct_trace *b1_peer_claim_from(struct b1_peer *claimant, struct b1_peer *peer);
-int b1_peer_charge(struct b1_acct_trace *trace, u64 objects, u64 bytes);
+void b1_peer_log_refusal(struct b1_acct_trace *trace, enum b1_acct_slot slot);
+
+/**
+ * b1_peer_charge() - charge, and tell the administrator of a refusal
+ * @trace:	who claims from whom; borrowed
+ * @objects:	number of objects
+ * @bytes:	number of bytes
+ *
+ * Return: 0, or -EDQUOT; then nothing has changed.
+ */
+static inline int b1_peer_charge(struct b1_acct_trace *trace, u64 objects, u64 bytes)
+{
+	enum b1_acct_slot slot;
+	int ret;
+
+	ret = b1_acct_charge(trace, objects, bytes, &slot);
+	if (ret)
+		b1_peer_log_refusal(trace, slot);
+	return ret;
+}
 
 void b1_peer_insert(struct b1_peer *peer, struct b1_object *obj);
 void b1_peer_erase(struct b1_peer *peer, struct b1_object *obj);

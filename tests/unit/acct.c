@@ -502,39 +502,88 @@ START_TEST(users_are_apart)
 }
 END_TEST
 
+/*
+ * What is there when somebody claims for the first time, how many allocations that takes, and how
+ * many there are then. The quota of a user for itself comes with the user, a trace with the quota.
+ */
+static const struct {
+	u32 before;			/* who has claimed already; 0: nobody */
+	u32 claimant;
+	unsigned int n_allocs;
+	long n_live;
+} firsts[] = {
+	{ 0, 8, 2, 2 },
+	{ 9, 8, 1, 3 },
+	{ 8, 8, 1, 3 },
+	{ 0, OWNER, 1, 1 },
+	{ 8, OWNER, 0, 2 },
+	{ OWNER, OWNER, 1, 2 },
+	{ OWNER, 8, 1, 2 },
+};
+
+static struct b1_acct_trace *before, *meanwhile;
+
+static void get_before(int what)
+{
+	before = NULL;
+	if (firsts[what].before)
+		before = b1_acct_trace_get(OWNER, firsts[what].before, 9);
+}
+
 /* without memory there is no trace, and nothing half-made */
 START_TEST(no_memory)
 {
-	struct b1_acct_trace *trace, *keep[2] = {};
+	struct b1_acct_trace *trace;
 	unsigned long nth;
 	long live;
 
-	/* with nothing there, with the user there, and with the quota there */
-	if (_i > 0)
-		keep[0] = b1_acct_trace_get(OWNER, 9, 8);
-	if (_i > 1)
-		keep[1] = b1_acct_trace_get(OWNER, 8, 9);
+	get_before(_i);
 	live = shim_n_live();
 	for (nth = 1;; nth++) {
 		shim_fail_nth = nth;
-		trace = b1_acct_trace_get(OWNER, 8, 1);
+		trace = b1_acct_trace_get(OWNER, firsts[_i].claimant, 1);
 		shim_fail_nth = 0;
 		if (trace)
 			break;
 		ck_assert_int_eq(shim_n_live(), live);
-		ck_assert_int_eq(b1_acct_is_idle(), !_i);
+		ck_assert_int_eq(b1_acct_is_idle(), !before);
 	}
-	ck_assert_uint_eq(nth - 1, 3 - _i);
+	ck_assert_uint_eq(nth - 1, firsts[_i].n_allocs);
+	ck_assert_int_eq(shim_n_live(), firsts[_i].n_live);
 	b1_acct_trace_put(trace);
-	b1_acct_trace_put(keep[0]);
-	b1_acct_trace_put(keep[1]);
+	b1_acct_trace_put(before);
+}
+END_TEST
+
+/* who comes when the trace in a quota is free gets that, whoever had it before */
+START_TEST(first_again)
+{
+	struct b1_acct_trace *first = b1_acct_trace_get(OWNER, 8, 1), *second;
+
+	get(OWNER, 8, 2);
+	ck_assert_int_eq(shim_n_live(), 3);
+	ck_assert_int_eq(charge(first, OBJECTS, 100), 0);
+	b1_acct_trace_put(first);
+	/* not free yet */
+	second = b1_acct_trace_get(OWNER, 8, 3);
+	ck_assert_int_eq(shim_n_live(), 4);
+	b1_acct_trace_put(second);
+	discharge(first, OBJECTS, 100);
+	ck_assert_ptr_eq(get(OWNER, 8, 3), first);
+	ck_assert_uint_eq(first->item.id, 3);
+	ck_assert_uint_eq(refcount_read(&first->refs), 1);
+	ck_assert_int_eq(shim_n_live(), 3);
+	charge_exactly(first, OBJECTS, 128);
+	charge_exactly(traces[0], OBJECTS, 64);
+	discharge(first, OBJECTS, 128);
+	discharge(traces[0], OBJECTS, 64);
 }
 END_TEST
 
 /* Somebody else comes, or goes, while an actor waits for memory. */
 
-static struct b1_acct_trace *before, *meanwhile;
 static u64 meanwhile_actor;
+static u32 meanwhile_claimant;
 
 /* Who waits holds nothing that others need: this would have to wait for it. */
 static void others_work(void)
@@ -551,24 +600,17 @@ static void others_work(void)
 	b1_acct_trace_put(b1_acct_trace_next(NULL));
 }
 
-/* With nothing there, with the user there, and with the quota there. */
-static void get_before(int what)
-{
-	before = NULL;
-	if (what)
-		before = b1_acct_trace_get(OWNER, what == 1 ? 9 : 8, 9);
-}
-
 START_TEST(no_lock_for_memory)
 {
+	u32 claimant = firsts[_i].claimant;
 	struct b1_acct_trace *trace;
 	unsigned long n_allocs;
 	unsigned int nth;
 
-	for (nth = 1; nth <= 3 - _i; nth++) {
+	for (nth = 1; nth <= firsts[_i].n_allocs; nth++) {
 		get_before(_i);
 		unit_arm(SHIM_ALLOC, NULL, nth, others_work);
-		trace = b1_acct_trace_get(OWNER, 8, 1);
+		trace = b1_acct_trace_get(OWNER, claimant, 1);
 		unit_disarm();
 		ck_assert_ptr_nonnull(trace);
 		b1_acct_trace_put(trace);
@@ -578,10 +620,10 @@ START_TEST(no_lock_for_memory)
 	/* these were all allocations, and what is there is found without any */
 	get_before(_i);
 	n_allocs = shim_n_allocs();
-	trace = b1_acct_trace_get(OWNER, 8, 1);
-	ck_assert_uint_eq(shim_n_allocs() - n_allocs, 3 - _i);
-	ck_assert_ptr_eq(get(OWNER, 8, 1), trace);
-	ck_assert_uint_eq(shim_n_allocs() - n_allocs, 3 - _i);
+	trace = b1_acct_trace_get(OWNER, claimant, 1);
+	ck_assert_uint_eq(shim_n_allocs() - n_allocs, firsts[_i].n_allocs);
+	ck_assert_ptr_eq(get(OWNER, claimant, 1), trace);
+	ck_assert_uint_eq(shim_n_allocs() - n_allocs, firsts[_i].n_allocs);
 	b1_acct_trace_put(trace);
 	b1_acct_trace_put(before);
 }
@@ -589,30 +631,31 @@ END_TEST
 
 static void get_meanwhile(void)
 {
-	meanwhile = b1_acct_trace_get(OWNER, 8, meanwhile_actor);
+	meanwhile = b1_acct_trace_get(OWNER, meanwhile_claimant, meanwhile_actor);
 	ck_assert_ptr_nonnull(meanwhile);
 }
 
 /* two make the same trace, or two of one quota, at once: each object is there once */
 START_TEST(made_twice)
 {
+	u32 claimant = firsts[_i].claimant;
 	struct b1_acct_trace *trace;
 	unsigned int nth, i;
 
+	meanwhile_claimant = claimant;
 	for (i = 0; i < 2; i++)
-		for (nth = 1; nth <= 3 - _i; nth++) {
+		for (nth = 1; nth <= firsts[_i].n_allocs; nth++) {
 			get_before(_i);
 			meanwhile_actor = 1 + i;
 			unit_arm(SHIM_ALLOC, NULL, nth, get_meanwhile);
-			trace = b1_acct_trace_get(OWNER, 8, 1);
+			trace = b1_acct_trace_get(OWNER, claimant, 1);
 			unit_disarm();
 			ck_assert_ptr_nonnull(trace);
 			ck_assert_int_eq(trace == meanwhile, !i);
 			ck_assert_ptr_eq(trace->quota, meanwhile->quota);
 			ck_assert_uint_eq(refcount_read(&trace->refs), 2 - i);
-			/* a user, a quota or two, and the traces */
-			ck_assert_int_eq(shim_n_live(), 3 + i + (_i == 1 ? 2 : _i / 2));
-			ck_assert_ptr_eq(get(OWNER, 8, 1), trace);
+			ck_assert_int_eq(shim_n_live(), firsts[_i].n_live + i);
+			ck_assert_ptr_eq(get(OWNER, claimant, 1), trace);
 			put_all();
 			b1_acct_trace_put(trace);
 			b1_acct_trace_put(meanwhile);
@@ -660,9 +703,9 @@ START_TEST(gone_meanwhile)
 
 	trace = get_what_goes(0);
 	ck_assert_ptr_nonnull(trace);
-	/* three and two before, and not more than three after */
-	ck_assert_uint_eq(shim_n_allocs() - n_allocs, 5 + 3);
-	ck_assert_int_eq(shim_n_live(), 3);
+	/* two and one before, and not more than three after */
+	ck_assert_uint_eq(shim_n_allocs() - n_allocs, 3 + 3);
+	ck_assert_int_eq(shim_n_live(), 2);
 	ck_assert_ptr_eq(get(OWNER, 8, 1), trace);
 	ck_assert_int_eq(charge(trace, OBJECTS, 512), -EDQUOT);
 	ck_assert_int_eq(charge(trace, OBJECTS, 128), 0);
@@ -747,9 +790,9 @@ START_TEST(walk_while_they_go)
 	get(OWNER + 1, 8, 2);
 	trace = b1_acct_trace_next(trace);
 	ck_assert_ptr_eq(trace, traces[0]);
-	/* that of the walk, and the two */
+	/* that of the walk, and the two: each a user, one with a quota of another and two traces */
 	ck_assert_uint_eq(refcount_read(&trace->refs), 2);
-	ck_assert_int_eq(shim_n_live(), 6);
+	ck_assert_int_eq(shim_n_live(), 4);
 	put_all();
 	ck_assert_ptr_null(b1_acct_trace_next(trace));
 }
@@ -1113,15 +1156,16 @@ static void add_rules(Suite *suite)
 	tcase_add_loop_test(tcase, active_in_one_slot, 0, N_SLOTS);
 	tcase_add_test(tcase, charges_pin);
 	tcase_add_loop_test(tcase, users_are_apart, 0, N_SLOTS);
-	tcase_add_loop_test(tcase, no_memory, 0, 3);
+	tcase_add_loop_test(tcase, no_memory, 0, UNIT_N(firsts));
+	tcase_add_test(tcase, first_again);
 }
 
 static void add_waits(Suite *suite)
 {
 	TCase *tcase = acct_case(suite, "waits");
 
-	tcase_add_loop_test(tcase, no_lock_for_memory, 0, 3);
-	tcase_add_loop_test(tcase, made_twice, 0, 3);
+	tcase_add_loop_test(tcase, no_lock_for_memory, 0, UNIT_N(firsts));
+	tcase_add_loop_test(tcase, made_twice, 0, UNIT_N(firsts));
 	tcase_add_test(tcase, gone_meanwhile);
 	tcase_add_test(tcase, walk);
 	tcase_add_test(tcase, walk_while_they_go);
