@@ -180,7 +180,7 @@ struct b1_message *b1_message_new(struct b1_node *node, kuid_t account,
 }
 
 /* Drops all that a message refers to. */
-static void b1_message_clear(struct b1_message *message)
+static __always_inline void b1_message_clear(struct b1_message *message)
 {
 	size_t i;
 

@@ -8,9 +8,6 @@
 
 #include "queue.h"
 
-/* top of the stack of a queue that accepts nothing any more */
-#define B1_QUEUE_SEALED ((struct b1_queue_entry *)1UL)
-
 /**
  * b1_queue_init() - set up an empty queue
  * @queue:	queue
@@ -35,33 +32,6 @@ void b1_queue_deinit(struct b1_queue *queue)
 	WARN_ON_ONCE(!list_empty(&queue->ready));
 	WARN_ON_ONCE(!list_empty(&queue->busy));
 	mutex_destroy(&queue->lock);
-}
-
-/**
- * b1_queue_push() - add an entry
- * @queue:	queue
- * @entry:	entry that is in no queue
- * @tx:		transaction of the entry, NULL if the entry is one by itself
- *
- * On success consumes the caller's reference to what @entry is part of, and one to @tx. The caller
- * wakes the receiver after the commit. Takes no lock; a full memory barrier on success.
- *
- * Return: false if the queue is sealed, then nothing has happened.
- */
-bool b1_queue_push(struct b1_queue *queue, struct b1_queue_entry *entry, struct b1_tx *tx)
-{
-	struct b1_queue_entry *top = READ_ONCE(queue->stack);
-
-	entry->tx = tx;
-	do {
-		if (top == B1_QUEUE_SEALED) {
-			entry->tx = NULL;
-			return false;
-		}
-		entry->next = top;
-		/* pairs with xchg() in b1_queue_fetch(), see "Ordering" in the header */
-	} while (!try_cmpxchg(&queue->stack, &top, entry));
-	return true;
 }
 
 /* Puts the entry to be received next to where it is found by other means than b1_queue_peek(). */
@@ -110,12 +80,15 @@ static void b1_queue_sort(struct b1_queue *queue, struct b1_queue_entry *taken)
 	list_splice_tail(&busy, &queue->busy);
 }
 
-/*
- * Takes all that has been pushed so far, and only then looks at flags. Nothing is ready when this is
- * called; what b1_queue_unstack() finds committed goes behind what is ready already: were it a cause
- * of something there, it would have been found committed together with that.
+/**
+ * b1_queue_fetch() - find out what can be received, when nothing is ready
+ * @queue:	queue, locked; nothing is ready or next
+ *
+ * Takes all that has been pushed so far, and only then looks at flags. (What b1_queue_unstack() finds
+ * committed goes behind what is ready already: were it a cause of something there, it would have been
+ * found committed together with that.)
  */
-static void b1_queue_fetch(struct b1_queue *queue)
+void b1_queue_fetch(struct b1_queue *queue)
 {
 	struct b1_queue_entry *taken;
 
@@ -163,21 +136,6 @@ void b1_queue_seal(struct b1_queue *queue)
 	b1_queue_settle(queue);
 	b1_queue_sort(queue, xchg(&queue->stack, B1_QUEUE_SEALED));
 	mutex_unlock(&queue->lock);
-}
-
-/**
- * b1_queue_peek() - the entry to be received next
- * @queue:	queue, locked
- *
- * Return: the first committed entry, which stays first until it is removed; NULL if there is none.
- */
-struct b1_queue_entry *b1_queue_peek(struct b1_queue *queue)
-{
-	lockdep_assert_held(&queue->lock);
-
-	if (!queue->next && list_empty(&queue->ready))
-		b1_queue_fetch(queue);
-	return queue->next ?: list_first_entry_or_null(&queue->ready, struct b1_queue_entry, link);
 }
 
 /**

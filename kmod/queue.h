@@ -29,11 +29,16 @@
 #ifndef B1_QUEUE_H
 #define B1_QUEUE_H
 
+#include <linux/atomic.h>
 #include <linux/list.h>
+#include <linux/lockdep.h>
 #include <linux/mutex.h>
 #include <linux/types.h>
 
 #include "tx.h"
+
+/* top of the stack of a queue that accepts nothing any more */
+#define B1_QUEUE_SEALED ((struct b1_queue_entry *)1UL)
 
 struct b1_queue_entry {
 	struct b1_queue_entry *next;	/* stack, and chains of removed entries */
@@ -77,10 +82,9 @@ static inline void b1_queue_entry_init(struct b1_queue_entry *entry, unsigned in
 void b1_queue_init(struct b1_queue *queue);
 void b1_queue_deinit(struct b1_queue *queue);
 
-bool b1_queue_push(struct b1_queue *queue, struct b1_queue_entry *entry, struct b1_tx *tx);
 void b1_queue_seal(struct b1_queue *queue);
 
-struct b1_queue_entry *b1_queue_peek(struct b1_queue *queue);
+void b1_queue_fetch(struct b1_queue *queue);
 void b1_queue_remove(struct b1_queue *queue, struct b1_queue_entry *entry);
 void b1_queue_hide(struct b1_queue *queue, struct b1_queue_entry *entry);
 void b1_queue_add_front(struct b1_queue *queue, struct b1_queue_entry *entry);
@@ -90,5 +94,47 @@ struct b1_queue_entry *b1_queue_remove_group(struct b1_queue *queue, struct list
 struct b1_queue_entry *b1_queue_remove_any(struct b1_queue *queue);
 void b1_queue_visit(struct b1_queue *queue, void (*visit)(struct b1_queue_entry *entry, void *data),
 		    void *data);
+
+/**
+ * b1_queue_push() - add an entry
+ * @queue:	queue
+ * @entry:	entry that is in no queue
+ * @tx:		transaction of the entry, NULL if the entry is one by itself
+ *
+ * On success consumes the caller's reference to what @entry is part of, and one to @tx. The caller
+ * wakes the receiver after the commit. Takes no lock; a full memory barrier on success.
+ *
+ * Return: false if the queue is sealed, then nothing has happened.
+ */
+static inline bool b1_queue_push(struct b1_queue *queue, struct b1_queue_entry *entry, struct b1_tx *tx)
+{
+	struct b1_queue_entry *top = READ_ONCE(queue->stack);
+
+	entry->tx = tx;
+	do {
+		if (top == B1_QUEUE_SEALED) {
+			entry->tx = NULL;
+			return false;
+		}
+		entry->next = top;
+		/* pairs with xchg() in b1_queue_fetch(), see "Ordering" in the header */
+	} while (!try_cmpxchg(&queue->stack, &top, entry));
+	return true;
+}
+
+/**
+ * b1_queue_peek() - the entry to be received next
+ * @queue:	queue, locked
+ *
+ * Return: the first committed entry, which stays first until it is removed; NULL if there is none.
+ */
+static inline struct b1_queue_entry *b1_queue_peek(struct b1_queue *queue)
+{
+	lockdep_assert_held(&queue->lock);
+
+	if (!queue->next && list_empty(&queue->ready))
+		b1_queue_fetch(queue);
+	return queue->next ?: list_first_entry_or_null(&queue->ready, struct b1_queue_entry, link);
+}
 
 #endif /* B1_QUEUE_H */

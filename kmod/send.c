@@ -6,10 +6,10 @@
 #include "send.h"
 
 /**
- * b1_send_deinit() - end a send, committed or not
+ * b1_send_free() - free what a send has, and has not pushed
  * @send:	send
  */
-void b1_send_deinit(struct b1_send *send)
+void b1_send_free(struct b1_send *send)
 {
 	struct b1_send_destination *dest;
 	size_t i;
@@ -217,7 +217,7 @@ void b1_send_commit(struct b1_send *send)
 			b1_send_finish(dest);
 		b1_relax(i++);
 	}
-	/* nothing is left for b1_send_deinit() */
+	/* nothing is left for b1_send_free() */
 	send->n_destinations = 0;
 	if (!send->tx)
 		return;

@@ -52,6 +52,8 @@ struct b1_send {
 	struct b1_node *inline_nodes[B1_SEND_INLINE];
 };
 
+void b1_send_free(struct b1_send *send);
+
 /**
  * b1_send_init() - begin a send
  * @send:	send
@@ -70,7 +72,18 @@ static inline void b1_send_init(struct b1_send *send, struct b1_peer *peer)
 	send->nodes = send->inline_nodes;
 }
 
-void b1_send_deinit(struct b1_send *send);
+/**
+ * b1_send_deinit() - end a send, committed or not
+ * @send:	send
+ */
+static inline void b1_send_deinit(struct b1_send *send)
+{
+	/* nothing is left of a short message to one receiver, once it is committed */
+	if (send->n_destinations || send->tx || send->destinations != send->inline_destinations ||
+	    send->nodes != send->inline_nodes)
+		b1_send_free(send);
+}
+
 int b1_send_prepare(struct b1_send *send, const u64 *destinations, size_t n_destinations,
 		    const struct bus1_transfer *transfers, size_t n_transfers, size_t n_data);
 void b1_send_commit(struct b1_send *send);
