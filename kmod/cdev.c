@@ -294,19 +294,19 @@ static int b1_cdev_transfer(struct b1_peer *peer, void __user *arg)
  * is wrong the rest of the array must still be readable.
  */
 static int b1_cdev_collect(struct b1_peer *peer, const struct bus1_cmd_release *cmd,
-			   struct list_head *objects)
+			   struct b1_release *release)
 {
 	u64 __user *user_ids = u64_to_user_ptr(cmd->ptr_ids);
 	u64 ids[4 * B1_CDEV_N_STACK] __uninitialized;
-	size_t i, n, done;
+	size_t n, done;
 	int ret = 0;
 
 	for (done = 0; done < cmd->n_ids; done += n) {
 		n = min_t(size_t, cmd->n_ids - done, ARRAY_SIZE(ids));
-		if (copy_from_user(ids, user_ids + done, n * sizeof(*ids)))
+		if (!b1_cdev_get(ids, user_ids + done, n * sizeof(*ids)))
 			return -EFAULT;
-		for (i = 0; !ret && i < n; i++)
-			ret = b1_peer_collect(peer, ids[i], objects);
+		if (!ret)
+			ret = b1_peer_collect(peer, ids, n, release);
 		cond_resched();
 	}
 	return ret;
@@ -315,7 +315,7 @@ static int b1_cdev_collect(struct b1_peer *peer, const struct bus1_cmd_release *
 static int b1_cdev_release_ids(struct b1_peer *peer, void __user *arg)
 {
 	struct bus1_cmd_release cmd __uninitialized;
-	LIST_HEAD(objects);
+	struct b1_release release;
 	int ret;
 
 	if (!b1_cdev_get(&cmd, arg, sizeof(cmd)))
@@ -328,11 +328,12 @@ static int b1_cdev_release_ids(struct b1_peer *peer, void __user *arg)
 	ret = mutex_lock_killable(&peer->lock);
 	if (ret)
 		return ret;
-	ret = b1_cdev_collect(peer, &cmd, &objects);
+	b1_release_init(&release);
+	ret = b1_cdev_collect(peer, &cmd, &release);
 	if (ret)
-		b1_peer_uncollect(&objects);
+		b1_peer_uncollect(&release);
 	else
-		b1_peer_release(peer, &objects);
+		b1_peer_release(peer, &release);
 	mutex_unlock(&peer->lock);
 	return ret;
 }

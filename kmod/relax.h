@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Loops over as many elements as users want
+ *
+ * Purpose: such loops must let others run, but not after each element: most are done in some dozens
+ * of instructions, and cond_resched() takes ten.
+ *
+ * Context: may sleep; b1_relax_lock() with the lock as the only one that is held.
+ */
+#ifndef B1_RELAX_H
+#define B1_RELAX_H
+
+#include <linux/lockdep.h>
+#include <linux/sched.h>
+#include <linux/spinlock.h>
+#include <linux/types.h>
+
+/* a power of two */
+#define B1_RELAX_BATCH 64
+
+static inline bool b1_relax_is_due(size_t i)
+{
+	return i % B1_RELAX_BATCH == B1_RELAX_BATCH - 1;
+}
+
+/**
+ * b1_relax() - let others run now and then
+ * @i:	number of the element that is done, from 0
+ */
+static inline void b1_relax(size_t i)
+{
+	/* only in kernels that debug: else the rare call below is all that is checked */
+	__might_sleep(__FILE__, __LINE__);
+	if (b1_relax_is_due(i))
+		cond_resched();
+}
+
+/**
+ * b1_relax_lock() - let others run, and take the lock, now and then
+ * @i:		number of the element that is done, from 0
+ * @lock:	spinlock that is held; may have been dropped for a moment
+ */
+static inline void b1_relax_lock(size_t i, spinlock_t *lock)
+{
+	lockdep_assert_held(lock);
+	if (b1_relax_is_due(i))
+		cond_resched_lock(lock);
+}
+
+#endif /* B1_RELAX_H */
