@@ -472,6 +472,74 @@ void b1_acct_discharge(struct b1_acct_trace *trace, u64 objects, u64 bytes)
 		b1_acct_trace_put(trace);
 }
 
+/* As a charge of objects and, if that is granted, a discharge. */
+static bool b1_acct_exchange(struct b1_acct_trace *from, struct b1_acct_trace *to, u64 objects)
+{
+	u64 take;
+
+	if (!b1_acct_check(to, B1_ACCT_OBJECTS, objects, &take))
+		return false;
+	b1_acct_apply(to, B1_ACCT_OBJECTS, objects, take);
+	b1_acct_return(from, B1_ACCT_OBJECTS, objects);
+	return true;
+}
+
+/*
+ * All at once, with the result of one after the other, if it is sure that each would be granted. What
+ * is free in the quota of @to then is the larger of what is free and what the step needs, less what
+ * it takes. What a step needs grows from step to step, so in different quotas the sum decides. In
+ * one quota each step also gives back what it took, and keeps no more than a limit that does not
+ * change, as what is in use in the quota does not: so the last step decides.
+ */
+static bool b1_acct_move_all(struct b1_acct_trace *from, struct b1_acct_trace *to, u64 objects)
+{
+	u64 before = objects - 1;
+
+	if (from->quota != to->quota)
+		return b1_acct_exchange(from, to, objects);
+	from->claimed.slots[B1_ACCT_OBJECTS] -= before;
+	to->claimed.slots[B1_ACCT_OBJECTS] += before;
+	if (b1_acct_exchange(from, to, 1))
+		return true;
+	from->claimed.slots[B1_ACCT_OBJECTS] += before;
+	to->claimed.slots[B1_ACCT_OBJECTS] -= before;
+	return false;
+}
+
+/**
+ * b1_acct_move() - charge objects to another trace of the same user
+ * @from:	trace that is charged for them; may be freed by this if all is moved
+ * @to:		trace to be charged, which is charged for something else already; borrowed
+ * @objects:	number of objects, 1 to some dozens
+ *
+ * The same as a charge of one object to @to and, if it is granted, a discharge of @from, for one
+ * object after the other; but with the lock taken once.
+ *
+ * Return: how many were granted.
+ */
+u64 b1_acct_move(struct b1_acct_trace *from, struct b1_acct_trace *to, u64 objects)
+{
+	struct b1_acct_user *user = to->quota->user;
+	u64 n = 0;
+	bool idle;
+
+	if (IS_ENABLED(B1_ACCT_OFF))
+		return objects;
+
+	spin_lock(&user->lock);
+	if (b1_acct_move_all(from, to, objects))
+		n = objects;
+	while (n < objects && b1_acct_exchange(from, to, 1))
+		n++;
+	idle = !b1_acct_trace_is_active(from);
+	if (idle)
+		b1_acct_deactivate(from);
+	spin_unlock(&user->lock);
+	if (idle)
+		b1_acct_trace_put(from);
+	return n;
+}
+
 /* Diagnosis */
 
 /**

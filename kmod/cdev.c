@@ -31,9 +31,9 @@
 static const struct file_operations b1_cdev_fops;
 
 /*
- * Structs, eight bytes at a time: without the calls that copy_from_user() and copy_to_user() are, and
+ * Structs and a few IDs, eight bytes at a time: without the calls that copy_from_user() and copy_to_user() are, and
  * without their look at the kernel's side, whose size is known here. There are eight of these in a
- * send and a receive; they take some 500 instructions less. @size is a constant and a multiple of 8.
+ * send and a receive; they take some 500 instructions less. @size is a multiple of 8.
  */
 static __always_inline bool b1_cdev_get(void *to, const void __user *from, size_t size)
 {
@@ -41,7 +41,7 @@ static __always_inline bool b1_cdev_get(void *to, const void __user *from, size_
 	u64 *dst = to;
 	size_t i;
 
-	BUILD_BUG_ON(size % sizeof(u64));
+	BUILD_BUG_ON(__builtin_constant_p(size) && size % sizeof(u64));
 	might_fault();
 	if (should_fail_usercopy() || !user_read_access_begin(src, size))
 		return false;
@@ -61,7 +61,7 @@ static __always_inline bool b1_cdev_put(void __user *to, const void *from, size_
 	u64 __user *dst = to;
 	size_t i;
 
-	BUILD_BUG_ON(size % sizeof(u64));
+	BUILD_BUG_ON(__builtin_constant_p(size) && size % sizeof(u64));
 	might_fault();
 	if (should_fail_usercopy() || !user_write_access_begin(dst, size))
 		return false;
@@ -336,19 +336,19 @@ static noinline int b1_cdev_transfer(struct b1_peer *peer, void __user *arg)
  * is wrong the rest of the array must still be readable.
  */
 static int b1_cdev_collect(struct b1_peer *peer, const struct bus1_cmd_release *cmd,
-			   struct list_head *objects)
+			   struct b1_release *release)
 {
 	u64 __user *user_ids = u64_to_user_ptr(cmd->ptr_ids);
 	u64 ids[4 * B1_CDEV_N_STACK] __uninitialized;
-	size_t i, n, done;
+	size_t n, done;
 	int ret = 0;
 
 	for (done = 0; done < cmd->n_ids; done += n) {
 		n = min_t(size_t, cmd->n_ids - done, ARRAY_SIZE(ids));
-		if (copy_from_user(ids, user_ids + done, n * sizeof(*ids)))
+		if (!b1_cdev_get(ids, user_ids + done, n * sizeof(*ids)))
 			return -EFAULT;
-		for (i = 0; !ret && i < n; i++)
-			ret = b1_peer_collect(peer, ids[i], objects);
+		if (!ret)
+			ret = b1_peer_collect(peer, ids, n, release);
 		cond_resched();
 	}
 	return ret;
@@ -357,7 +357,7 @@ static int b1_cdev_collect(struct b1_peer *peer, const struct bus1_cmd_release *
 static noinline int b1_cdev_release_ids(struct b1_peer *peer, void __user *arg)
 {
 	struct bus1_cmd_release cmd __uninitialized;
-	LIST_HEAD(objects);
+	struct b1_release release;
 	int ret;
 
 	if (!b1_cdev_get(&cmd, arg, sizeof(cmd)))
@@ -370,11 +370,12 @@ static noinline int b1_cdev_release_ids(struct b1_peer *peer, void __user *arg)
 	ret = mutex_lock_killable(&peer->lock);
 	if (ret)
 		return ret;
-	ret = b1_cdev_collect(peer, &cmd, &objects);
+	b1_release_init(&release);
+	ret = b1_cdev_collect(peer, &cmd, &release);
 	if (ret)
-		b1_peer_uncollect(&objects);
+		b1_peer_uncollect(&release);
 	else
-		b1_peer_release(peer, &objects);
+		b1_peer_release(peer, &release);
 	mutex_unlock(&peer->lock);
 	return ret;
 }

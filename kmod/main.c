@@ -25,6 +25,7 @@
 #include "acct.h"
 #include "cdev.h"
 #include "debug.h"
+#include "node.h"
 
 #ifndef CONFIG_64BIT
 #error "bus1 supports 64-bit kernels only: b1_peer.last_id and others are 64 bit"
@@ -57,16 +58,23 @@ static int __init b1_main_init(void)
 	ret = b1_acct_set_max(b1_main_max_objects, b1_main_max_bytes);
 	if (ret)
 		return ret;
+	ret = b1_node_init_caches();
+	if (ret)
+		return ret;
 	ret = b1_cdev_init();
-	if (!ret)
-		b1_debug_init();
-	return ret;
+	if (ret) {
+		b1_node_exit_caches();
+		return ret;
+	}
+	b1_debug_init();
+	return 0;
 }
 
 static void __exit b1_main_exit(void)
 {
 	b1_debug_exit();
 	b1_cdev_exit();
+	b1_node_exit_caches();
 	WARN_ON_ONCE(!b1_acct_is_idle());
 }
 

@@ -57,18 +57,19 @@ void b1_payload_unref(struct b1_payload *payload)
 static int b1_message_add_handles(struct b1_message *message, struct b1_node **nodes,
 				  size_t n_nodes)
 {
-	struct b1_handle *handle;
-	size_t i;
+	size_t i, n;
 	int ret;
 
-	for (i = 0; i < n_nodes; i++) {
-		ret = b1_handle_new(nodes[i], message->node->obj.peer, NULL, &handle);
+	for (i = 0; i < n_nodes; i += n) {
+		n = min_t(size_t, n_nodes - i, B1_RELAX_BATCH);
+		ret = b1_handle_new_some(nodes + i, n, message->node->obj.peer,
+					 message->handles + i);
 		if (ret)
 			return ret;
-		message->handles[message->n_handles++] = handle;
-		if (fatal_signal_pending(current))
+		message->n_handles += n;
+		if (n == B1_RELAX_BATCH && fatal_signal_pending(current))
 			return -EINTR;
-		cond_resched();
+		b1_relax(i + n - 1);
 	}
 	return 0;
 }
@@ -230,7 +231,7 @@ void b1_message_link(struct b1_message *message)
 
 	for (i = 0; i < message->n_handles; i++) {
 		b1_handle_link(message->handles[i]);
-		cond_resched();
+		b1_relax(i);
 	}
 }
 
@@ -245,7 +246,7 @@ void b1_message_discard(struct b1_message *message, struct b1_tx *tx)
 
 	for (i = 0; i < message->n_handles; i++) {
 		b1_handle_unlink(message->handles[i], tx);
-		cond_resched();
+		b1_relax(i);
 	}
 	b1_message_free(message);
 }
@@ -258,12 +259,13 @@ void b1_message_discard(struct b1_message *message, struct b1_tx *tx)
 void b1_message_discard_all(struct b1_node *node, struct b1_tx *tx)
 {
 	struct b1_queue_entry *entry, *next;
+	size_t i = 0;
 
 	entry = b1_queue_remove_group(&node->obj.peer->queue, &node->messages);
 	for (; entry; entry = next) {
 		next = entry->next;
 		b1_message_discard(b1_message_from_entry(entry), tx);
-		cond_resched();
+		b1_relax(i++);
 	}
 }
 
@@ -293,12 +295,17 @@ void b1_message_discard_late(struct b1_node *node)
  */
 void b1_message_prepare_install(struct b1_message *message)
 {
+	struct b1_peer *peer = message->node->obj.peer;
 	size_t i;
 
+	if (!message->n_handles)
+		return;
+	spin_lock(&peer->objects_lock);
 	for (i = 0; i < message->n_handles; i++) {
-		b1_peer_insert(message->node->obj.peer, &message->handles[i]->obj);
-		cond_resched();
+		b1_peer_insert_locked(peer, &message->handles[i]->obj);
+		b1_relax_lock(i, &peer->objects_lock);
 	}
+	spin_unlock(&peer->objects_lock);
 }
 
 /**
@@ -314,23 +321,28 @@ void b1_message_abort_install(struct b1_message *message)
 		handle = message->handles[i];
 		b1_peer_erase(handle->obj.peer, &handle->obj);
 		handle->obj.id = 0;
-		cond_resched();
+		b1_relax(i);
 	}
 }
 
-/* Moves the charge for one handle from the message to the handle. */
-static void b1_message_recharge(struct b1_message *message, struct b1_object *obj,
-				struct b1_acct_trace *own)
+/*
+ * Moves the charge for the handles from the message to them. Those that the receiver cannot be
+ * charged for stay a charge of the sender.
+ */
+static void b1_message_recharge(struct b1_message *message, struct b1_acct_trace *own)
 {
-	enum b1_acct_slot slot;
+	size_t i, n_moved = 0;
 
-	message->n_charged--;
-	if (b1_acct_charge(own, 1, 0, &slot)) {
-		obj->charged = message->charged;
-	} else {
-		obj->charged = own;
-		b1_acct_discharge(message->charged, 1, 0);
+	for (i = 0; i < message->n_handles; i++) {
+		/* the trace of the sender may be gone after the last one */
+		if (i % B1_RELAX_BATCH == 0)
+			n_moved = i + b1_acct_move(message->charged, own,
+						   min_t(size_t, message->n_handles - i,
+							 B1_RELAX_BATCH));
+		message->handles[i]->obj.charged = i < n_moved ? own : message->charged;
+		b1_relax(i);
 	}
+	message->n_charged -= message->n_handles;
 }
 
 /**
@@ -353,14 +365,11 @@ void b1_message_install(struct b1_message *message)
 	b1_acct_discharge(message->charged, 1, message->n_data);
 	message->n_charged--;
 	message->n_data = 0;
-	for (i = 0; i < message->n_handles; i++) {
-		b1_message_recharge(message, &message->handles[i]->obj, peer->own);
-		cond_resched();
-	}
+	b1_message_recharge(message, peer->own);
 	/* each notification goes in front of those placed before */
 	for (i = message->n_handles; i > 0; i--) {
 		b1_handle_install(message->handles[i - 1], true);
-		cond_resched();
+		b1_relax(i);
 	}
 	/* the references are with the table now */
 	message->n_handles = 0;

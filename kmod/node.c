@@ -1,25 +1,39 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include <linux/sched.h>
 #include <linux/slab.h>
 
 #include "acct.h"
 #include "node.h"
 #include "peer.h"
+#include "relax.h"
 
 /* handles that a releasing node notifies before it lets go of its lock for a moment */
 #define B1_NODE_NOTIFY_BATCH 64
 
-static void b1_object_init(struct b1_object *obj, struct b1_peer *peer, unsigned int type,
-			   struct b1_acct_trace *trace, void (*free)(struct b1_tx *tx))
+static struct kmem_cache *b1_node_cache;
+static struct kmem_cache *b1_handle_cache;
+
+/*
+ * What is the same whenever an object is allocated and whenever it is freed. Memory of a cache with
+ * a constructor is not cleared either when it is allocated.
+ */
+static void b1_object_construct(struct b1_object *obj, unsigned int type,
+				void (*free)(struct b1_tx *tx))
 {
-	b1_tx_init(&obj->tx, free);
+	b1_tx_construct(&obj->tx, free);
+	obj->collected = false;
+	RB_CLEAR_NODE(&obj->table_link);
+	b1_queue_entry_init(&obj->note, type, NULL);
+}
+
+/* The rest. */
+static void b1_object_init(struct b1_object *obj, struct b1_peer *peer,
+			   struct b1_acct_trace *trace)
+{
+	b1_tx_reset(&obj->tx);
 	obj->peer = b1_peer_ref(peer);
 	obj->id = 0;
 	obj->charged = trace;
 	obj->live = false;
-	RB_CLEAR_NODE(&obj->table_link);
-	INIT_LIST_HEAD(&obj->release_link);
-	b1_queue_entry_init(&obj->note, type, NULL);
 }
 
 /*
@@ -33,6 +47,8 @@ static void b1_object_notify_locked(struct b1_object *obj, struct b1_tx *tx)
 	if (!b1_queue_push(&obj->peer->queue, &obj->note, tx)) {
 		/* the peer is closed and needs no notification; both have other references */
 		b1_tx_unref(tx);
+		/* a push that did not get through may have set it; see b1_object_construct() */
+		obj->note.next = NULL;
 		b1_object_unref(obj);
 		return;
 	}
@@ -40,22 +56,6 @@ static void b1_object_notify_locked(struct b1_object *obj, struct b1_tx *tx)
 		b1_object_ref(obj);
 		llist_add(&obj->tx_link, &tx->notes);
 	}
-}
-
-/* Memory for an object that is charged to @trace, unless that is NULL. */
-static int b1_object_alloc(size_t size, struct b1_acct_trace *trace, void **objp)
-{
-	int ret;
-
-	ret = trace ? b1_peer_charge(trace, 1, 0) : 0;
-	if (ret)
-		return ret;
-	*objp = kmalloc(size, GFP_KERNEL_ACCOUNT);
-	if (*objp)
-		return 0;
-	if (trace)
-		b1_acct_discharge(trace, 1, 0);
-	return -ENOMEM;
 }
 
 /**
@@ -104,40 +104,70 @@ static void b1_node_free(struct b1_tx *tx)
 {
 	struct b1_node *node = container_of(tx, struct b1_node, obj.tx);
 
-	WARN_ON_ONCE(!list_empty(&node->handles));
+	WARN_ON_ONCE(!hlist_empty(&node->handles));
 	WARN_ON_ONCE(!list_empty(&node->messages));
 	b1_object_discharge(&node->obj);
 	b1_peer_unref(node->obj.peer);
-	kfree(node);
+	kmem_cache_free(b1_node_cache, node);
+}
+
+static void b1_node_construct(void *memory)
+{
+	struct b1_node *node = memory;
+
+	b1_object_construct(&node->obj, BUS1_MESSAGE_TYPE_HANDLE_RELEASE, b1_node_free);
+	spin_lock_init(&node->lock);
+	node->release_tx = NULL;
+	INIT_HLIST_HEAD(&node->handles);
+	node->handles_end = &node->handles.first;
+	INIT_LIST_HEAD(&node->messages);
 }
 
 /**
  * b1_node_new() - create a node
- * @owner:	open peer that will own it, and is charged for it; borrowed
- * @nodep:	returns a node with one reference, in no table
+ * @owner:	open peer that will own it; borrowed
+ * @trace:	what has been charged for it; on success the charge belongs to the node
  *
- * Return: 0, -EDQUOT or -ENOMEM.
+ * Return: a node with one reference, in no table; NULL if there is no memory.
  */
-int b1_node_new(struct b1_peer *owner, struct b1_node **nodep)
+struct b1_node *b1_node_new(struct b1_peer *owner, struct b1_acct_trace *trace)
 {
 	struct b1_node *node;
-	void *memory;
-	int ret;
 
-	ret = b1_object_alloc(sizeof(*node), owner->own, &memory);
-	if (ret)
-		return ret;
-	node = memory;
-	b1_object_init(&node->obj, owner, BUS1_MESSAGE_TYPE_HANDLE_RELEASE, owner->own,
-		       b1_node_free);
-	spin_lock_init(&node->lock);
+	node = kmem_cache_alloc(b1_node_cache, GFP_KERNEL_ACCOUNT);
+	if (!node)
+		return NULL;
+	b1_object_init(&node->obj, owner, trace);
 	node->released = false;
-	node->release_tx = NULL;
-	INIT_LIST_HEAD(&node->handles);
 	node->n_handles = 0;
-	INIT_LIST_HEAD(&node->messages);
-	*nodep = node;
-	return 0;
+	return node;
+}
+
+/*
+ * The list of handles: appended to, and without the checks that list.h makes in many kernels, which
+ * cost more than the rest of what is done for a handle under the lock.
+ */
+static void b1_node_add_handle(struct b1_node *node, struct b1_handle *handle)
+{
+	struct hlist_node *link = &handle->node_link;
+
+	lockdep_assert_held(&node->lock);
+
+	link->next = NULL;
+	link->pprev = node->handles_end;
+	*node->handles_end = link;
+	node->handles_end = &link->next;
+}
+
+static void b1_node_remove_handle(struct b1_node *node, struct b1_handle *handle)
+{
+	struct hlist_node *link = &handle->node_link;
+
+	lockdep_assert_held(&node->lock);
+
+	if (!link->next)
+		node->handles_end = link->pprev;
+	hlist_del_init(link);
 }
 
 /**
@@ -173,14 +203,15 @@ static void b1_handle_notify_locked(struct b1_handle *handle, struct b1_tx *tx)
 /* Notifies some handles; true if there are more. */
 static bool b1_node_notify_some(struct b1_node *node)
 {
-	struct b1_handle *handle, *safe;
+	struct b1_handle *handle;
+	struct hlist_node *safe;
 	int n = 0;
 
 	spin_lock(&node->lock);
-	list_for_each_entry_safe(handle, safe, &node->handles, node_link) {
+	hlist_for_each_entry_safe(handle, safe, &node->handles, node_link) {
 		if (n++ == B1_NODE_NOTIFY_BATCH)
 			break;
-		list_del_init(&handle->node_link);
+		b1_node_remove_handle(node, handle);
 		b1_handle_notify_locked(handle, node->release_tx);
 	}
 	spin_unlock(&node->lock);
@@ -215,44 +246,100 @@ static void b1_handle_free(struct b1_tx *tx)
 {
 	struct b1_handle *handle = container_of(tx, struct b1_handle, obj.tx);
 
-	WARN_ON_ONCE(!list_empty(&handle->node_link));
+	WARN_ON_ONCE(!hlist_unhashed(&handle->node_link));
 	WARN_ON_ONCE(handle->sender);
 	b1_object_discharge(&handle->obj);
 	b1_object_unref(&handle->node->obj);
 	b1_peer_unref(handle->obj.peer);
-	kfree(handle);
+	kmem_cache_free(b1_handle_cache, handle);
+}
+
+static void b1_handle_construct(void *memory)
+{
+	struct b1_handle *handle = memory;
+
+	b1_object_construct(&handle->obj, BUS1_MESSAGE_TYPE_NODE_RELEASE, b1_handle_free);
+	INIT_HLIST_NODE(&handle->node_link);
+	handle->sender = NULL;
+}
+
+static void b1_handle_init(struct b1_handle *handle, struct b1_node *node, struct b1_peer *holder,
+			   struct b1_acct_trace *trace)
+{
+	b1_object_init(&handle->obj, holder, trace);
+	b1_object_ref(&node->obj);
+	handle->node = node;
+	handle->notified = false;
+	handle->held = false;
 }
 
 /**
  * b1_handle_new() - create a handle
  * @node:	node it refers to; borrowed
  * @holder:	peer that will hold it; borrowed
- * @trace:	who is charged for it; NULL if it is part of another charge
- * @handlep:	returns a handle with one reference, not linked
+ * @trace:	what has been charged for it; on success the charge belongs to the handle
  *
- * Return: 0, -EDQUOT or -ENOMEM.
+ * Return: a handle with one reference, not linked; NULL if there is no memory.
  */
-int b1_handle_new(struct b1_node *node, struct b1_peer *holder, struct b1_acct_trace *trace,
-		  struct b1_handle **handlep)
+struct b1_handle *b1_handle_new(struct b1_node *node, struct b1_peer *holder,
+				struct b1_acct_trace *trace)
 {
 	struct b1_handle *handle;
-	void *memory;
-	int ret;
 
-	ret = b1_object_alloc(sizeof(*handle), trace, &memory);
-	if (ret)
-		return ret;
-	handle = memory;
-	b1_object_init(&handle->obj, holder, BUS1_MESSAGE_TYPE_NODE_RELEASE, trace,
-		       b1_handle_free);
-	b1_object_ref(&node->obj);
-	handle->node = node;
-	INIT_LIST_HEAD(&handle->node_link);
-	handle->notified = false;
-	handle->held = false;
-	handle->sender = NULL;
-	*handlep = handle;
+	handle = kmem_cache_alloc(b1_handle_cache, GFP_KERNEL_ACCOUNT);
+	if (handle)
+		b1_handle_init(handle, node, holder, trace);
+	return handle;
+}
+
+/**
+ * b1_handle_new_some() - create handles that are part of another charge
+ * @nodes:	node that each of them refers to; borrowed
+ * @n:		number of handles, at least 1; for a loop of its own if it is large
+ * @holder:	peer that will hold them; borrowed
+ * @handles:	returns @n handles as from b1_handle_new(), or nothing
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int b1_handle_new_some(struct b1_node **nodes, size_t n, struct b1_peer *holder,
+		       struct b1_handle **handles)
+{
+	size_t i;
+
+	/* allocates all or none */
+	if (!kmem_cache_alloc_bulk(b1_handle_cache, GFP_KERNEL_ACCOUNT, n, (void **)handles))
+		return -ENOMEM;
+	for (i = 0; i < n; i++)
+		b1_handle_init(handles[i], nodes[i], holder, NULL);
 	return 0;
+}
+
+/**
+ * b1_node_init_caches() - create the caches that nodes and handles come from
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int b1_node_init_caches(void)
+{
+	b1_node_cache = kmem_cache_create("bus1_node", sizeof(struct b1_node), 0, SLAB_ACCOUNT,
+					  b1_node_construct);
+	if (!b1_node_cache)
+		return -ENOMEM;
+	b1_handle_cache = kmem_cache_create("bus1_handle", sizeof(struct b1_handle), 0,
+					    SLAB_ACCOUNT, b1_handle_construct);
+	if (b1_handle_cache)
+		return 0;
+	kmem_cache_destroy(b1_node_cache);
+	return -ENOMEM;
+}
+
+/**
+ * b1_node_exit_caches() - destroy the caches; there must be no nodes and handles left
+ */
+void b1_node_exit_caches(void)
+{
+	kmem_cache_destroy(b1_handle_cache);
+	kmem_cache_destroy(b1_node_cache);
 }
 
 /**
@@ -292,7 +379,7 @@ void b1_handle_link(struct b1_handle *handle)
 
 	spin_lock(&node->lock);
 	if (!node->released) {
-		list_add_tail(&handle->node_link, &node->handles);
+		b1_node_add_handle(node, handle);
 		node->n_handles++;
 	} else if (node->release_tx) {
 		b1_handle_notify_locked(handle, node->release_tx);
@@ -317,8 +404,8 @@ void b1_handle_unlink(struct b1_handle *handle, struct b1_tx *tx)
 
 	spin_lock(&node->lock);
 	notified = handle->notified;
-	if (!list_empty(&handle->node_link)) {
-		list_del_init(&handle->node_link);
+	if (!hlist_unhashed(&handle->node_link)) {
+		b1_node_remove_handle(node, handle);
 		last = !--node->n_handles && !node->released;
 		if (last)
 			b1_object_notify_locked(&node->obj, tx);

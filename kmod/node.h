@@ -12,7 +12,9 @@
  * notifications need no memory. Constant once visible to others: peer, id, note.type, handle.node,
  * node.id.
  *
- * Lifetime: created in a prepare step, freed when the last reference is dropped. References: the
+ * Lifetime: created in a prepare step, freed when the last reference is dropped. The memory comes
+ * from two caches, from module init to module exit; what their constructors set up is as it was then
+ * when an object is freed, and is not set up again. References: the
  * table of the peer or the message that carries the handle; the queue that holds the notification;
  * the transaction that is to wake for it (b1_tx.notes); for a node, each handle and each message
  * sent to it; whoever has the embedded transaction. An object pins the peer, a handle pins its
@@ -23,11 +25,12 @@
  *
  * Locking:
  *	b1_node.lock (spinlock, innermost but for wait queues, never two): released, release_tx,
- *		handles, n_handles, and node_link and notified of each linked handle of the node. A
+ *		handles, handles_end, n_handles, and node_link and notified of each linked handle of
+ *		the node. A
  *		notification is pushed under it: after a look at notified, or at released, under
  *		the lock nobody pushes behind one's back.
  *	b1_queue.lock of the holder: held. Also orders live against the look at a notification.
- *	b1_peer.lock of the peer: release_link, sender, and charged of live objects.
+ *	b1_peer.lock of the peer: collected, release_next, sender, and charged of live objects.
  *
  * Context: may sleep, unless the name ends in _locked.
  *
@@ -65,8 +68,9 @@ struct b1_object {
 	u64 id;				/* 0 before it has one */
 	struct b1_acct_trace *charged;	/* one object, pinned by that; NULL: none */
 	bool live;			/* in the table, and visible there */
+	bool collected;			/* in a b1_release */
+	struct b1_object *release_next;	/* there */
 	struct rb_node table_link;	/* b1_peer.objects */
-	struct list_head release_link;	/* objects of one release */
 	struct b1_queue_entry note;	/* its type also tells a node from a handle */
 	struct llist_node tx_link;	/* b1_tx.notes */
 };
@@ -76,7 +80,8 @@ struct b1_node {
 	spinlock_t lock;
 	bool released;
 	struct b1_tx *release_tx;	/* set from released until that is committed, not counted */
-	struct list_head handles;	/* linked ones, oldest first */
+	struct hlist_head handles;	/* linked ones, oldest first */
+	struct hlist_node **handles_end;	/* where the next one goes */
 	u64 n_handles;
 	struct list_head messages;	/* group of the queue of the owner */
 };
@@ -84,7 +89,7 @@ struct b1_node {
 struct b1_handle {
 	struct b1_object obj;
 	struct b1_node *node;		/* counted */
-	struct list_head node_link;	/* b1_node.handles; empty: not counted */
+	struct hlist_node node_link;	/* b1_node.handles; unhashed: not counted */
 	bool notified;			/* note was pushed or placed */
 	bool held;			/* note waits for the handle to become live */
 	struct b1_acct_trace *sender;	/* cache for sends while it is live, counted; or NULL */
@@ -128,17 +133,22 @@ static inline bool b1_node_is_released(const struct b1_node *node)
 	return READ_ONCE(node->released);
 }
 
+int b1_node_init_caches(void);
+void b1_node_exit_caches(void);
+
 void b1_object_discharge(struct b1_object *obj);
 void b1_object_publish(struct b1_object *obj);
 void b1_object_consume_note(struct b1_object *obj);
 
-int b1_node_new(struct b1_peer *owner, struct b1_node **nodep);
+struct b1_node *b1_node_new(struct b1_peer *owner, struct b1_acct_trace *trace);
 void b1_node_release_begin(struct b1_node *node, struct b1_tx *tx);
 void b1_node_release_notify(struct b1_node *node);
 void b1_node_release_end(struct b1_node *node);
 
-int b1_handle_new(struct b1_node *node, struct b1_peer *holder, struct b1_acct_trace *trace,
-		  struct b1_handle **handlep);
+struct b1_handle *b1_handle_new(struct b1_node *node, struct b1_peer *holder,
+				struct b1_acct_trace *trace);
+int b1_handle_new_some(struct b1_node **nodes, size_t n, struct b1_peer *holder,
+		       struct b1_handle **handles);
 struct b1_acct_trace *b1_handle_find_sender(struct b1_handle *handle);
 void b1_handle_drop_sender(struct b1_handle *handle);
 void b1_handle_link(struct b1_handle *handle);

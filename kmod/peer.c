@@ -5,6 +5,7 @@
 #include "message.h"
 #include "node.h"
 #include "peer.h"
+#include "relax.h"
 
 static void b1_peer_free(struct b1_tx *tx)
 {
@@ -66,6 +67,7 @@ static struct b1_peer *b1_peer_alloc(kuid_t account, u64 actor, struct b1_acct_t
 	mutex_init(&peer->lock);
 	spin_lock_init(&peer->objects_lock);
 	peer->objects = RB_ROOT;
+	peer->newest = NULL;
 	/* the first ID is 1; all are odd, see BUS1_MANAGED */
 	peer->last_id = -1;
 	return peer;
@@ -114,18 +116,6 @@ static struct b1_object *b1_peer_entry(const struct rb_node *node)
 	return rb_entry_safe(node, struct b1_object, table_link);
 }
 
-static int b1_peer_cmp(const void *key, const struct rb_node *node)
-{
-	u64 id = *(const u64 *)key, other = b1_peer_entry(node)->id;
-
-	return id < other ? -1 : id > other;
-}
-
-static bool b1_peer_less(struct rb_node *node, const struct rb_node *other)
-{
-	return b1_peer_entry(node)->id < b1_peer_entry(other)->id;
-}
-
 /* The object with the lowest ID from @id on, or NULL. */
 static struct b1_object *b1_peer_next(struct b1_peer *peer, u64 id)
 {
@@ -147,128 +137,196 @@ static struct b1_object *b1_peer_next(struct b1_peer *peer, u64 id)
 }
 
 /**
- * b1_peer_insert() - give an object an ID and put it in the table
- * @peer:	peer of the object; needs not be locked
+ * b1_peer_insert_locked() - give an object an ID and put it in the table
+ * @peer:	peer of the object; its table is locked, the rest needs not be
  * @obj:	object that is not live; nobody finds it before b1_object_publish()
  *
  * The table does not take a reference yet: the caller publishes the object and leaves its own to
  * the table, or takes the object out with b1_peer_erase(). The ID is used up either way.
  */
-void b1_peer_insert(struct b1_peer *peer, struct b1_object *obj)
+void b1_peer_insert_locked(struct b1_peer *peer, struct b1_object *obj)
 {
-	spin_lock(&peer->objects_lock);
+	struct rb_node *parent = peer->newest ? &peer->newest->table_link : NULL;
+
+	lockdep_assert_held(&peer->objects_lock);
+
+	/* IDs only rise: each object is the last one of the tree when it comes */
 	peer->last_id += 2;
 	obj->id = peer->last_id;
-	rb_add(&obj->table_link, &peer->objects, b1_peer_less);
-	spin_unlock(&peer->objects_lock);
+	rb_link_node(&obj->table_link, parent,
+		     parent ? &parent->rb_right : &peer->objects.rb_node);
+	rb_insert_color(&obj->table_link, &peer->objects);
+	peer->newest = obj;
 }
 
 /**
- * b1_peer_erase() - take an object out of the table
- * @peer:	peer of the object; locked, if the object is live
+ * b1_peer_erase_locked() - take an object out of the table
+ * @peer:	peer of the object; its table is locked, the rest as well if the object is live
  * @obj:	object; not found any more when this returns
  *
  * Allocates nothing. The reference of the table goes to the caller.
  */
+void b1_peer_erase_locked(struct b1_peer *peer, struct b1_object *obj)
+{
+	lockdep_assert_held(&peer->objects_lock);
+
+	if (WARN_ON_ONCE(RB_EMPTY_NODE(&obj->table_link)))
+		return;
+	if (obj == peer->newest)
+		peer->newest = b1_peer_entry(rb_prev(&obj->table_link));
+	rb_erase(&obj->table_link, &peer->objects);
+	RB_CLEAR_NODE(&obj->table_link);
+}
+
+/* as b1_peer_insert_locked(), for a single object */
+void b1_peer_insert(struct b1_peer *peer, struct b1_object *obj)
+{
+	spin_lock(&peer->objects_lock);
+	b1_peer_insert_locked(peer, obj);
+	spin_unlock(&peer->objects_lock);
+}
+
+/* as b1_peer_erase_locked(), for a single object */
 void b1_peer_erase(struct b1_peer *peer, struct b1_object *obj)
 {
 	spin_lock(&peer->objects_lock);
-	if (!WARN_ON_ONCE(RB_EMPTY_NODE(&obj->table_link)))
-		rb_erase(&obj->table_link, &peer->objects);
-	RB_CLEAR_NODE(&obj->table_link);
+	b1_peer_erase_locked(peer, obj);
 	spin_unlock(&peer->objects_lock);
 }
 
 /* Finds a live object; borrowed until the peer is unlocked. */
 static struct b1_object *b1_peer_find(struct b1_peer *peer, u64 id)
 {
+	struct rb_node *node = peer->objects.rb_node;
 	struct b1_object *obj;
 
 	lockdep_assert_held(&peer->lock);
+	lockdep_assert_held(&peer->objects_lock);
 
+	while (node) {
+		obj = b1_peer_entry(node);
+		if (id == obj->id)
+			break;
+		node = id < obj->id ? node->rb_left : node->rb_right;
+	}
 	/*
 	 * Only this peer, locked by us, takes live objects out. Those that are not live may belong
-	 * to a transfer of another peer, which may take them out and free them after the unlock.
+	 * to a transfer of another peer, which may take them out and free them after the unlock of
+	 * the table. Pairs with the store in b1_object_publish().
 	 */
-	spin_lock(&peer->objects_lock);
-	obj = b1_peer_entry(rb_find(&id, &peer->objects, b1_peer_cmp));
-	/* pairs with the store in b1_object_publish() */
-	if (obj && !smp_load_acquire(&obj->live))
-		obj = NULL;
-	spin_unlock(&peer->objects_lock);
-	return obj;
+	return node && smp_load_acquire(&obj->live) ? obj : NULL;
 }
 
 /**
- * b1_peer_find_handle() - look a handle up
- * @peer:	peer, locked
+ * b1_peer_find_handle_locked() - look a handle up
+ * @peer:	peer, locked, and its table as well
  * @id:		any number
  *
- * Return: the handle, borrowed until the peer is unlocked, or NULL if @id names none.
+ * Return: the handle, borrowed until the peer is unlocked, whoever locks its table meanwhile; NULL
+ * if @id names none.
  */
-struct b1_handle *b1_peer_find_handle(struct b1_peer *peer, u64 id)
+struct b1_handle *b1_peer_find_handle_locked(struct b1_peer *peer, u64 id)
 {
 	struct b1_object *obj = b1_peer_find(peer, id);
 
 	return obj && !b1_object_is_node(obj) ? b1_handle_from_object(obj) : NULL;
 }
 
-/**
- * b1_peer_collect() - add an object to a list of those to be released
- * @peer:	peer, locked until the list is released or given up
- * @id:		any number
- * @objects:	list; an object that is in it already is not added again
- *
- * Return: 0, or -EBADRQC if @id names nothing.
- */
-int b1_peer_collect(struct b1_peer *peer, u64 id, struct list_head *objects)
+/* as b1_peer_find_handle_locked(), for a single handle */
+struct b1_handle *b1_peer_find_handle(struct b1_peer *peer, u64 id)
 {
-	struct b1_object *obj = b1_peer_find(peer, id);
+	struct b1_handle *handle;
 
-	if (!obj)
-		return -EBADRQC;
-	if (list_empty(&obj->release_link))
-		list_add_tail(&obj->release_link, objects);
-	return 0;
+	spin_lock(&peer->objects_lock);
+	handle = b1_peer_find_handle_locked(peer, id);
+	spin_unlock(&peer->objects_lock);
+	return handle;
+}
+
+static void b1_release_add(struct b1_release *release, struct b1_object *obj)
+{
+	obj->collected = true;
+	obj->release_next = NULL;
+	*release->end = obj;
+	release->end = &obj->release_next;
+	release->n_nodes += b1_object_is_node(obj);
 }
 
 /**
- * b1_peer_uncollect() - give a list of objects up without releasing them
- * @objects:	list made with b1_peer_collect(); the peer is still locked
+ * b1_peer_collect() - add objects to those to be released
+ * @peer:	peer, locked until they are released or given up
+ * @ids:	any numbers
+ * @n:		number of @ids, some dozens at most
+ * @release:	objects; one that is there already is not added again
+ *
+ * Return: 0, or -EBADRQC if one of @ids names nothing.
  */
-void b1_peer_uncollect(struct list_head *objects)
+int b1_peer_collect(struct b1_peer *peer, const u64 *ids, size_t n, struct b1_release *release)
 {
-	struct b1_object *obj, *safe;
+	struct b1_object *obj;
+	int ret = 0;
+	size_t i;
 
-	list_for_each_entry_safe(obj, safe, objects, release_link)
-		list_del_init(&obj->release_link);
+	spin_lock(&peer->objects_lock);
+	for (i = 0; !ret && i < n; i++) {
+		obj = b1_peer_find(peer, ids[i]);
+		if (!obj)
+			ret = -EBADRQC;
+		else if (!obj->collected)
+			b1_release_add(release, obj);
+	}
+	spin_unlock(&peer->objects_lock);
+	return ret;
+}
+
+/**
+ * b1_peer_uncollect() - give objects up without releasing them
+ * @release:	from b1_peer_collect(); the peer is still locked
+ */
+void b1_peer_uncollect(struct b1_release *release)
+{
+	struct b1_object *obj;
+	size_t i = 0;
+
+	for (obj = release->first; obj; obj = obj->release_next) {
+		obj->collected = false;
+		b1_relax(i++);
+	}
 }
 
 /* Empties the sealed queue of a peer that is being closed. */
 static void b1_peer_drain(struct b1_peer *peer, struct b1_tx *tx)
 {
 	struct b1_queue_entry *entry;
+	size_t i = 0;
 
 	while ((entry = b1_queue_remove_any(&peer->queue))) {
 		if (entry->type == BUS1_MESSAGE_TYPE_USER)
 			b1_message_discard(b1_message_from_entry(entry), tx);
 		else
 			b1_object_consume_note(container_of(entry, struct b1_object, note));
-		cond_resched();
+		b1_relax(i++);
 	}
 }
 
-/* No object of the list is found any more, and no node of it gets messages. */
-static void b1_peer_release_begin(struct b1_peer *peer, struct list_head *objects,
+/* No object is found any more, and no node gets messages. */
+static void b1_peer_release_begin(struct b1_peer *peer, struct b1_release *release,
 				  struct b1_tx *tx)
 {
 	struct b1_object *obj;
+	size_t i = 0;
 
-	list_for_each_entry(obj, objects, release_link) {
-		b1_peer_erase(peer, obj);
+	spin_lock(&peer->objects_lock);
+	for (obj = release->first; obj; obj = obj->release_next) {
+		b1_peer_erase_locked(peer, obj);
+		b1_relax_lock(i++, &peer->objects_lock);
+	}
+	spin_unlock(&peer->objects_lock);
+
+	for (obj = release->n_nodes ? release->first : NULL; obj; obj = obj->release_next) {
 		if (b1_object_is_node(obj))
 			b1_node_release_begin(b1_node_from_object(obj), tx);
-		cond_resched();
+		b1_relax(i++);
 	}
 }
 
@@ -277,81 +335,103 @@ static void b1_peer_release_begin(struct b1_peer *peer, struct list_head *object
  * get no NODE_RELEASE; and after all nodes are marked, because those get no HANDLE_RELEASE. The
  * queue comes in between: handles in discarded messages are treated like released ones.
  */
-static void b1_peer_release_push(struct b1_peer *peer, struct list_head *objects,
+static void b1_peer_release_push(struct b1_peer *peer, struct b1_release *release,
 				 struct b1_tx *tx, bool close)
 {
 	struct b1_object *obj;
+	size_t i = 0;
 
-	list_for_each_entry(obj, objects, release_link) {
+	for (obj = release->first; obj; obj = obj->release_next) {
 		if (!b1_object_is_node(obj))
 			b1_handle_unlink(b1_handle_from_object(obj), tx);
 		else if (!close)
 			b1_message_discard_all(b1_node_from_object(obj), tx);
-		cond_resched();
+		b1_relax(i++);
 	}
 	if (close)
 		b1_peer_drain(peer, tx);
-	list_for_each_entry(obj, objects, release_link) {
+	for (obj = release->n_nodes ? release->first : NULL; obj; obj = obj->release_next) {
 		if (b1_object_is_node(obj))
 			b1_node_release_notify(b1_node_from_object(obj));
-		cond_resched();
+		b1_relax(i++);
 	}
 }
 
-static void b1_peer_release_end(struct list_head *objects)
-{
-	struct b1_object *obj, *safe;
-
-	list_for_each_entry_safe(obj, safe, objects, release_link) {
-		list_del_init(&obj->release_link);
-		b1_object_discharge(obj);
-		/* others may keep the object, for one of its transactions */
-		if (!b1_object_is_node(obj))
-			b1_handle_drop_sender(b1_handle_from_object(obj));
-		b1_object_unref(obj);
-		cond_resched();
-	}
-}
-
-/* Releases what is on the list, as transaction @tx. Allocates nothing and cannot fail. */
-static void b1_peer_release_as(struct b1_peer *peer, struct list_head *objects, struct b1_tx *tx,
-			       bool close)
+/* The transaction is committed: nobody adds to it any more. */
+static void b1_peer_release_end(struct b1_release *release, bool close)
 {
 	struct b1_object *obj;
+	size_t i = 0;
 
-	lockdep_assert_held(&peer->lock);
-
-	b1_peer_release_begin(peer, objects, tx);
-	b1_peer_release_push(peer, objects, tx, close);
-	b1_tx_commit(tx);
-	list_for_each_entry(obj, objects, release_link) {
+	for (obj = release->n_nodes ? release->first : NULL; obj; obj = obj->release_next) {
+		b1_relax(i++);
 		if (!b1_object_is_node(obj))
 			continue;
 		b1_node_release_end(b1_node_from_object(obj));
 		/* what senders left to us, see b1_message_discard_late(); nothing after a seal */
 		if (!close)
 			b1_message_discard_all(b1_node_from_object(obj), NULL);
-		cond_resched();
 	}
+}
+
+/*
+ * Gives back what was charged for the objects: to discharge several at once that follow each other
+ * leaves the same as one after the other, and costs a tenth.
+ */
+static void b1_peer_release_free(struct b1_release *release)
+{
+	struct b1_object *obj, *next = release->first;
+	struct b1_acct_trace *charged = NULL;
+	size_t i = 0, n_charged = 0;
+
+	while ((obj = next)) {
+		next = obj->release_next;
+		if (obj->charged != charged) {
+			b1_acct_discharge(charged, n_charged, 0);
+			charged = obj->charged;
+			n_charged = 0;
+		}
+		n_charged++;
+		obj->charged = NULL;
+		obj->collected = false;
+		/* others may keep the object, for one of its transactions */
+		if (!b1_object_is_node(obj))
+			b1_handle_drop_sender(b1_handle_from_object(obj));
+		b1_object_unref(obj);
+		b1_relax(i++);
+	}
+	b1_acct_discharge(charged, n_charged, 0);
+}
+
+/* Releases objects, as transaction @tx. Allocates nothing and cannot fail. */
+static void b1_peer_release_as(struct b1_peer *peer, struct b1_release *release, struct b1_tx *tx,
+			       bool close)
+{
+	lockdep_assert_held(&peer->lock);
+
+	b1_peer_release_begin(peer, release, tx);
+	b1_peer_release_push(peer, release, tx, close);
+	b1_tx_commit(tx);
+	b1_peer_release_end(release, close);
 	b1_tx_wake(tx);
-	b1_peer_release_end(objects);
+	b1_peer_release_free(release);
 }
 
 /**
  * b1_peer_release() - release objects in one transaction
  * @peer:	peer, locked
- * @objects:	list made with b1_peer_collect(), empty afterwards
+ * @release:	from b1_peer_collect(); the objects belong to nobody afterwards
  *
  * Allocates nothing and cannot fail: the transaction is the one in the first object.
  */
-void b1_peer_release(struct b1_peer *peer, struct list_head *objects)
+void b1_peer_release(struct b1_peer *peer, struct b1_release *release)
 {
 	struct b1_object *first;
 
-	if (list_empty(objects))
+	if (!release->first)
 		return;
-	first = b1_object_ref(list_first_entry(objects, struct b1_object, release_link));
-	b1_peer_release_as(peer, objects, &first->tx, false);
+	first = b1_object_ref(release->first);
+	b1_peer_release_as(peer, release, &first->tx, false);
 	b1_object_unref(first);
 }
 
@@ -364,18 +444,20 @@ void b1_peer_release(struct b1_peer *peer, struct list_head *objects)
  */
 void b1_peer_close(struct b1_peer *peer)
 {
+	struct b1_release release;
 	struct rb_node *node;
-	LIST_HEAD(objects);
+	size_t i = 0;
 
+	b1_release_init(&release);
 	/* nobody contends for it, but it keeps the rules of the callees simple */
 	mutex_lock(&peer->lock);
 	b1_queue_seal(&peer->queue);
 	/* no file, so no transfer to this peer: the table is ours */
 	for (node = rb_first(&peer->objects); node; node = rb_next(node)) {
-		list_add_tail(&b1_peer_entry(node)->release_link, &objects);
-		cond_resched();
+		b1_release_add(&release, b1_peer_entry(node));
+		b1_relax(i++);
 	}
-	b1_peer_release_as(peer, &objects, &peer->tx, true);
+	b1_peer_release_as(peer, &release, &peer->tx, true);
 	WARN_ON_ONCE(!RB_EMPTY_ROOT(&peer->objects));
 	b1_message_free_spare(peer);
 	b1_acct_discharge(peer->own, 1, 0);

@@ -16,10 +16,10 @@
  *
  * Locking:
  *	b1_peer.lock (mutex, outermost, never two): serialises the commands of a peer. Live objects leave
- *		the table, and b1_object.release_link is used, only under it. May be held while the
+ *		the table, and are collected for a release, only under it. May be held while the
  *		user memory of the command is touched, because no command of another peer takes it.
- *	b1_peer.objects_lock (spinlock): the table and last_id, because BUS1_CMD_TRANSFER of another
- *		peer inserts.
+ *	b1_peer.objects_lock (spinlock): the table, last_id and newest, because BUS1_CMD_TRANSFER of
+ *		another peer inserts. Who has several objects takes it once, see b1_relax_lock().
  *
  * Context: all may sleep, but for b1_peer_ref(), b1_peer_unref() and b1_peer_wake().
  *
@@ -57,9 +57,27 @@ struct b1_peer {
 	struct mutex lock ____cacheline_aligned_in_smp;
 	spinlock_t objects_lock;
 	struct rb_root objects;		/* struct b1_object by ID */
+	struct b1_object *newest;	/* the last one there; NULL: none */
 	u64 last_id;
 	struct b1_acct_trace *own;	/* what it claims from its own user; counted */
 };
+
+/*
+ * Objects to be released in one call, in order. A list of its own: list.h checks its lists in many
+ * kernels, which takes 50 instructions for each object.
+ */
+struct b1_release {
+	struct b1_object *first;
+	struct b1_object **end;
+	size_t n_nodes;
+};
+
+static inline void b1_release_init(struct b1_release *release)
+{
+	release->first = NULL;
+	release->end = &release->first;
+	release->n_nodes = 0;
+}
 
 static inline struct b1_peer *b1_peer_ref(struct b1_peer *peer)
 {
@@ -108,13 +126,16 @@ static inline int b1_peer_charge(struct b1_acct_trace *trace, u64 objects, u64 b
 	return ret;
 }
 
+void b1_peer_insert_locked(struct b1_peer *peer, struct b1_object *obj);
+void b1_peer_erase_locked(struct b1_peer *peer, struct b1_object *obj);
+struct b1_handle *b1_peer_find_handle_locked(struct b1_peer *peer, u64 id);
 void b1_peer_insert(struct b1_peer *peer, struct b1_object *obj);
 void b1_peer_erase(struct b1_peer *peer, struct b1_object *obj);
 struct b1_handle *b1_peer_find_handle(struct b1_peer *peer, u64 id);
 
-int b1_peer_collect(struct b1_peer *peer, u64 id, struct list_head *objects);
-void b1_peer_uncollect(struct list_head *objects);
-void b1_peer_release(struct b1_peer *peer, struct list_head *objects);
+int b1_peer_collect(struct b1_peer *peer, const u64 *ids, size_t n, struct b1_release *release);
+void b1_peer_uncollect(struct b1_release *release);
+void b1_peer_release(struct b1_peer *peer, struct b1_release *release);
 
 struct b1_queue_entry *b1_peer_peek(struct b1_peer *peer);
 

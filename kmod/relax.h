@@ -1,46 +1,65 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Long loops
+ * Loops over as many elements as users want
  *
- * Purpose: loops over as many elements as users like must let others run, and end when the caller is
- * being killed. Most of these loops are over one element, and would pay more for that than for what
- * they do: so only every 64th time.
+ * Purpose: such loops must let others run, and some must end when the caller is being killed, but not
+ * after each element: most are done in some dozens of instructions, most loops are over one element,
+ * and cond_resched() takes ten.
  *
- * Context: may sleep.
+ * Context: may sleep; b1_relax_lock() with the lock as the only one that is held.
  */
 #ifndef B1_RELAX_H
 #define B1_RELAX_H
 
 #include <linux/errno.h>
+#include <linux/lockdep.h>
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
+#include <linux/spinlock.h>
 #include <linux/types.h>
 
-/* elements that are done in one go */
+/* a power of two */
 #define B1_RELAX_BATCH 64
 
+static inline bool b1_relax_is_due(size_t i)
+{
+	return i % B1_RELAX_BATCH == B1_RELAX_BATCH - 1;
+}
+
 /**
- * b1_relax() - let others run
- * @i:		elements done before this one
+ * b1_relax() - let others run now and then
+ * @i:		number of the element that is done, from 0
  */
 static inline void b1_relax(size_t i)
 {
-	if (unlikely(i % B1_RELAX_BATCH == B1_RELAX_BATCH - 1))
+	/* only in kernels that debug: else the rare call below is all that is checked */
+	__might_sleep(__FILE__, __LINE__);
+	if (b1_relax_is_due(i))
 		cond_resched();
 }
 
 /**
- * b1_relax_killable() - let others run, in a loop that can be given up
- * @i:		elements done before this one
+ * b1_relax_killable() - let others run now and then, in a loop that can be given up
+ * @i:		number of the element that is done, from 0
  *
  * Return: 0, or -EINTR if the caller is being killed.
  */
 static inline int b1_relax_killable(size_t i)
 {
-	if (likely(i % B1_RELAX_BATCH != B1_RELAX_BATCH - 1))
-		return 0;
-	cond_resched();
-	return fatal_signal_pending(current) ? -EINTR : 0;
+	b1_relax(i);
+	return b1_relax_is_due(i) && fatal_signal_pending(current) ? -EINTR : 0;
+}
+
+/**
+ * b1_relax_lock() - let others run, and take the lock, now and then
+ * @i:		number of the element that is done, from 0
+ * @lock:	spinlock that is held; may have been dropped for a moment
+ */
+static inline void b1_relax_lock(size_t i, spinlock_t *lock)
+{
+	lockdep_assert_held(lock);
+	if (b1_relax_is_due(i))
+		cond_resched_lock(lock);
 }
 
 #endif /* B1_RELAX_H */

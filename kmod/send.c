@@ -51,26 +51,34 @@ static int b1_send_reserve(struct b1_send *send, size_t n_destinations, size_t n
 static int b1_send_find(struct b1_send *send, const u64 *destinations, size_t n_destinations,
 			const struct bus1_transfer *transfers, size_t n_transfers)
 {
+	struct b1_peer *peer = send->peer;
 	struct b1_handle *handle;
+	int ret = -EBADRQC;
 	size_t i;
 
+	spin_lock(&peer->objects_lock);
 	for (i = 0; i < n_destinations; i++) {
-		handle = b1_peer_find_handle(send->peer, destinations[i]);
+		handle = b1_peer_find_handle_locked(peer, destinations[i]);
 		if (!handle)
-			return -EBADRQC;
+			goto unlock;
 		send->destinations[i] = (struct b1_send_destination){
 			.node = handle->node,
 			.handle = handle,
 		};
 		send->n_destinations++;
+		b1_relax_lock(i, &peer->objects_lock);
 	}
 	for (i = 0; i < n_transfers; i++) {
-		handle = b1_peer_find_handle(send->peer, transfers[i].id);
+		handle = b1_peer_find_handle_locked(peer, transfers[i].id);
 		if (!handle)
-			return -EBADRQC;
+			goto unlock;
 		send->nodes[send->n_nodes++] = handle->node;
+		b1_relax_lock(i, &peer->objects_lock);
 	}
-	return 0;
+	ret = 0;
+unlock:
+	spin_unlock(&peer->objects_lock);
+	return ret;
 }
 
 /* Charges all destinations that are still there, and counts them. */

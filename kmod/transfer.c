@@ -1,26 +1,45 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include <linux/sched.h>
 #include <linux/sched/signal.h>
 
+#include "relax.h"
 #include "transfer.h"
 
-/* The node that the new handle refers to: a new one, or that of the handle to be copied. */
-static int b1_transfer_prepare_node(struct b1_peer *from, const struct bus1_transfer *transfer,
-				    struct b1_transfer_slot *slot, struct b1_node **nodep)
+/* Charges one object for a handle, and one for a node if that is to be created as well. */
+static int b1_transfer_charge(struct b1_peer *from, struct b1_peer *to, bool create)
 {
+	enum b1_acct_slot slot;
 	int ret;
 
-	if (!(transfer->flags & BUS1_TRANSFER_FLAG_CREATE)) {
-		/* b1_transfer_check() has found it already, and the peer is still locked */
-		*nodep = b1_peer_find_handle(from, transfer->id)->node;
+	/*
+	 * Two at once to the same peer leave the same as one after the other, if they are granted.
+	 * If not, it is up to the first of two what is left in the quota.
+	 */
+	if (create && from == to && !b1_acct_charge(to->own, 2, 0, &slot))
 		return 0;
-	}
-	ret = b1_node_new(from, &slot->node);
+	ret = create ? b1_peer_charge(from->own, 1, 0) : 0;
 	if (ret)
 		return ret;
-	*nodep = slot->node;
-	b1_peer_insert(from, &slot->node->obj);
-	return 0;
+	ret = b1_peer_charge(to->own, 1, 0);
+	if (ret && create)
+		b1_acct_discharge(from->own, 1, 0);
+	return ret;
+}
+
+/* The node that the new handle refers to: a new one, or that of the handle to be copied. */
+static struct b1_node *b1_transfer_prepare_node(struct b1_peer *from,
+						const struct bus1_transfer *transfer,
+						struct b1_transfer_slot *slot)
+{
+	if (!(transfer->flags & BUS1_TRANSFER_FLAG_CREATE)) {
+		/* b1_transfer_check() has found it already, and the peer is still locked */
+		return b1_peer_find_handle(from, transfer->id)->node;
+	}
+	slot->node = b1_node_new(from, from->own);
+	if (slot->node)
+		b1_peer_insert(from, &slot->node->obj);
+	else
+		b1_acct_discharge(from->own, 1, 0);
+	return slot->node;
 }
 
 static int b1_transfer_prepare_slot(struct b1_peer *from, struct b1_peer *to,
@@ -30,12 +49,16 @@ static int b1_transfer_prepare_slot(struct b1_peer *from, struct b1_peer *to,
 	struct b1_node *node;
 	int ret;
 
-	ret = b1_transfer_prepare_node(from, transfer, slot, &node);
+	ret = b1_transfer_charge(from, to, transfer->flags & BUS1_TRANSFER_FLAG_CREATE);
 	if (ret)
 		return ret;
-	ret = b1_handle_new(node, to, to->own, &slot->handle);
-	if (ret)
-		return ret;
+	node = b1_transfer_prepare_node(from, transfer, slot);
+	if (node)
+		slot->handle = b1_handle_new(node, to, to->own);
+	if (!slot->handle) {
+		b1_acct_discharge(to->own, 1, 0);
+		return -ENOMEM;
+	}
 	b1_peer_insert(to, &slot->handle->obj);
 	return 0;
 }
@@ -43,14 +66,18 @@ static int b1_transfer_prepare_slot(struct b1_peer *from, struct b1_peer *to,
 /* All IDs first, so that a wrong one costs nothing. */
 static int b1_transfer_check(struct b1_peer *from, const struct bus1_transfer *transfers, size_t n)
 {
+	int ret = 0;
 	size_t i;
 
-	for (i = 0; i < n; i++) {
+	spin_lock(&from->objects_lock);
+	for (i = 0; !ret && i < n; i++) {
 		if (!(transfers[i].flags & BUS1_TRANSFER_FLAG_CREATE) &&
-		    !b1_peer_find_handle(from, transfers[i].id))
-			return -EBADRQC;
+		    !b1_peer_find_handle_locked(from, transfers[i].id))
+			ret = -EBADRQC;
+		b1_relax_lock(i, &from->objects_lock);
 	}
-	return 0;
+	spin_unlock(&from->objects_lock);
+	return ret;
 }
 
 /**
@@ -77,7 +104,7 @@ int b1_transfer_prepare(struct b1_peer *from, struct b1_peer *to,
 	ret = b1_transfer_check(from, transfers, n);
 	for (i = 0; !ret && i < n; i++) {
 		ret = b1_transfer_prepare_slot(from, to, &transfers[i], &slots[i]);
-		cond_resched();
+		b1_relax(i);
 		if (!ret && fatal_signal_pending(current))
 			ret = -EINTR;
 	}
@@ -106,7 +133,7 @@ void b1_transfer_abort(struct b1_transfer_slot *slots, size_t n)
 			b1_transfer_undo(&slots[i].handle->obj);
 		if (slots[i].node)
 			b1_transfer_undo(&slots[i].node->obj);
-		cond_resched();
+		b1_relax(i);
 	}
 }
 
@@ -132,7 +159,7 @@ void b1_transfer_commit(struct b1_peer *to, struct b1_transfer_slot *slots, size
 		mutex_lock(&to->queue.lock);
 		wake |= b1_handle_install(slots[i].handle, false);
 		mutex_unlock(&to->queue.lock);
-		cond_resched();
+		b1_relax(i);
 	}
 	if (wake)
 		b1_peer_wake(to);

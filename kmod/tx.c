@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include <linux/sched.h>
 #include <linux/slab.h>
 
 #include "node.h"
 #include "peer.h"
+#include "relax.h"
 #include "tx.h"
 
 static void b1_tx_free(struct b1_tx *tx)
@@ -36,10 +36,11 @@ struct b1_tx *b1_tx_new(void)
 void b1_tx_wake(struct b1_tx *tx)
 {
 	struct b1_object *obj, *next;
+	size_t i = 0;
 
 	llist_for_each_entry_safe(obj, next, llist_del_all(&tx->notes), tx_link) {
 		b1_peer_wake(obj->peer);
 		b1_object_unref(obj);
-		cond_resched();
+		b1_relax(i++);
 	}
 }

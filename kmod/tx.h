@@ -44,16 +44,35 @@ struct b1_tx {
 };
 
 /**
+ * b1_tx_construct() - set up what is the same when a transaction ends
+ * @tx:		transaction inside an object from a cache
+ * @free:	called when the last reference is dropped; may sleep
+ */
+static inline void b1_tx_construct(struct b1_tx *tx, void (*free)(struct b1_tx *tx))
+{
+	init_llist_head(&tx->notes);
+	tx->free = free;
+}
+
+/**
+ * b1_tx_reset() - set up the rest: one reference, not committed
+ * @tx:		transaction
+ */
+static inline void b1_tx_reset(struct b1_tx *tx)
+{
+	refcount_set(&tx->refs, 1);
+	tx->committed = false;
+}
+
+/**
  * b1_tx_init() - set up a transaction with one reference
  * @tx:		transaction, usually inside a larger object
  * @free:	called when the last reference is dropped; may sleep
  */
 static inline void b1_tx_init(struct b1_tx *tx, void (*free)(struct b1_tx *tx))
 {
-	refcount_set(&tx->refs, 1);
-	tx->committed = false;
-	init_llist_head(&tx->notes);
-	tx->free = free;
+	b1_tx_construct(tx, free);
+	b1_tx_reset(tx);
 }
 
 static inline struct b1_tx *b1_tx_ref(struct b1_tx *tx)

@@ -151,7 +151,8 @@ bool il_before(int a_thread, unsigned int a, int b_thread, unsigned int b);
 
 /* Memory */
 void *il_alloc(size_t size, bool zero);
-void il_free(bool quiet, const void *ptr, const char *what);
+/* @ctor: has set the memory up, and what it has set up must be as it was; or NULL */
+void il_free(bool quiet, const void *ptr, void (*ctor)(void *ptr), const char *what);
 long il_n_live(void);
 
 /* small, repeatable random numbers, of this run */

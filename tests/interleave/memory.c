@@ -6,6 +6,8 @@
 
 #define ARENA_SIZE (4 * 1024 * 1024)
 #define MAX_CHUNKS 16384
+/* the largest object of a cache */
+#define CTOR_SIZE 512
 
 static char arena[ARENA_SIZE] __attribute__((aligned(64)));
 static size_t arena_used;
@@ -51,7 +53,27 @@ void *il_alloc(size_t size, bool zero)
 	return chunk->base;
 }
 
-void il_free(bool quiet, const void *ptr, const char *what)
+/* What two runs of the constructor leave the same in different garbage is what it sets up. */
+static void check_constructed(struct chunk *chunk, void (*ctor)(void *ptr), const char *what)
+{
+	char old[CTOR_SIZE], other[CTOR_SIZE];
+	size_t i;
+
+	if (chunk->size > CTOR_SIZE)
+		il_fail("%s: too large for a constructor", what);
+	memcpy(old, chunk->base, chunk->size);
+	memset(chunk->base, 0xa5, chunk->size);
+	ctor(chunk->base);
+	memcpy(other, chunk->base, chunk->size);
+	memset(chunk->base, 0x5a, chunk->size);
+	ctor(chunk->base);
+	for (i = 0; i < chunk->size; i++) {
+		if (chunk->base[i] == other[i] && chunk->base[i] != old[i])
+			il_fail("%s: byte %zu is not as the constructor set it up", what, i);
+	}
+}
+
+void il_free(bool quiet, const void *ptr, void (*ctor)(void *ptr), const char *what)
 {
 	struct chunk *chunk = chunk_of(ptr);
 
@@ -63,6 +85,8 @@ void il_free(bool quiet, const void *ptr, const char *what)
 		il_point(IL_FREE, IL_F_FENCE, ptr, chunk->size, what);
 	/* whoever has used it must be known to have done so */
 	race_access(ptr, chunk->size, true, false, what);
+	if (ctor)
+		check_constructed(chunk, ctor, what);
 	chunk->freed = true;
 	memset(chunk->base, 0x6b, chunk->size);
 	n_live--;

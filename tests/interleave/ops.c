@@ -26,6 +26,7 @@ void ops_begin(void)
 {
 	ops_n_peers = ops_n = ops_n_nodes = n_pinned = n_effects = 0;
 	phase = 0;
+	IL_ASSERT(!b1_node_init_caches());
 	b1_acct_set_max(ACCT_MAX, ACCT_MAX);
 }
 
@@ -390,23 +391,22 @@ int op_transfer_fault(struct peer *from, struct peer *to, unsigned int n, const 
 int op_release(struct peer *peer, unsigned int n, const u64 *ids)
 {
 	struct op *op = op_begin(OP_RELEASE, peer);
+	struct b1_release release;
 	struct b1_object *obj;
-	LIST_HEAD(objects);
-	unsigned int i;
-	int ret = 0;
+	int ret;
 
 	mutex_lock(&peer->b1->lock);
 	op_effect(op);
-	for (i = 0; !ret && i < n; i++)
-		ret = b1_peer_collect(peer->b1, ids[i], &objects);
+	b1_release_init(&release);
+	ret = b1_peer_collect(peer->b1, ids, n, &release);
 	if (ret) {
-		b1_peer_uncollect(&objects);
+		b1_peer_uncollect(&release);
 	} else {
-		list_for_each_entry(obj, &objects, release_link) {
+		for (obj = release.first; obj; obj = obj->release_next) {
 			IL_ASSERT(op->n < OPS_N);
 			op->objects[op->n++] = obj;
 		}
-		b1_peer_release(peer->b1, &objects);
+		b1_peer_release(peer->b1, &release);
 	}
 	mutex_unlock(&peer->b1->lock);
 	return op_end(op, ret);

@@ -1119,6 +1119,121 @@ START_TEST(random_steps)
 }
 END_TEST
 
+/*
+ * Twins: what is done several at once to a user is done one by one to another one, and leaves the
+ * same.
+ */
+
+#define T_TRACES 5
+
+static struct b1_acct_trace *twins[2][T_TRACES];
+
+static void twins_begin(u64 max)
+{
+	/* the UID of the user, those of claimants in its quotas, and the actors */
+	static const u32 claimants[T_TRACES] = { 0, 0, 0, 3, 4 };
+	size_t i, k;
+
+	setup_max(max, max);
+	for (k = 0; k < 2; k++) {
+		for (i = 0; i < T_TRACES; i++)
+			twins[k][i] = get(10 + k, claimants[i] ?: 10 + k, i);
+		/* as the peers themselves */
+		for (i = 0; i < 3; i++)
+			charge(twins[k][i], OBJECTS, 1);
+	}
+}
+
+static void twins_compare(void)
+{
+	struct b1_acct_stat stats[2];
+	size_t i;
+
+	for (i = 0; i < T_TRACES; i++) {
+		b1_acct_trace_stat(twins[0][i], &stats[0]);
+		b1_acct_trace_stat(twins[1][i], &stats[1]);
+		QUICK_ASSERT(!memcmp(&stats[0], &stats[1], sizeof(stats[0])));
+		QUICK_ASSERT(twins[0][i]->quota->n_traces == twins[1][i]->quota->n_traces);
+	}
+	QUICK_ASSERT(twins[0][0]->quota->user->n_quotas == twins[1][0]->quota->user->n_quotas);
+}
+
+static u64 twins_move(size_t from, size_t to, u64 n)
+{
+	u64 i, moved = b1_acct_move(twins[0][from], twins[0][to], n);
+
+	for (i = 0; i < n && !charge(twins[1][to], OBJECTS, 1); i++)
+		discharge(twins[1][from], OBJECTS, 1);
+	QUICK_ASSERT(i == moved);
+	return moved;
+}
+
+static void twins_discharge(size_t i, u64 n)
+{
+	discharge(twins[0][i], OBJECTS, n);
+	while (n--)
+		discharge(twins[1][i], OBJECTS, 1);
+}
+
+/* To a trace of the user itself: all or none. */
+static void twins_charge(size_t i, u64 n)
+{
+	u64 k, granted = 0;
+
+	while (granted < n && !charge(twins[1][i], OBJECTS, 1))
+		granted++;
+	if (granted == n) {
+		QUICK_ASSERT(!charge(twins[0][i], OBJECTS, n));
+		return;
+	}
+	QUICK_ASSERT(charge(twins[0][i], OBJECTS, n) == -EDQUOT);
+	/* what is left then is not the same, so the twin does it, too */
+	for (k = 0; k < granted; k++)
+		charge(twins[0][i], OBJECTS, 1);
+	twins_discharge(i, granted);
+}
+
+static u64 twins_step(unsigned long long *seed)
+{
+	size_t i = unit_random(seed, T_TRACES), to = unit_random(seed, 3);
+	u64 claimed = twins[0][i]->claimed.slots[OBJECTS] - (i < 3), n;
+
+	n = 1 + unit_random(seed, 12);
+	switch (unit_random(seed, 4)) {
+	case 0:
+		if (!charge(twins[0][i], OBJECTS, n))
+			ck_assert_int_eq(charge(twins[1][i], OBJECTS, n), 0);
+		return 0;
+	case 1:
+		twins_charge(to, n);
+		return 0;
+	case 2:
+		twins_discharge(i, n < claimed ? n : claimed);
+		return 0;
+	default:
+		n = n < claimed ? n : claimed;
+		return n ? n - twins_move(i, to, n) : 0;
+	}
+}
+
+START_TEST(batches)
+{
+	u64 i, k, max = 16 << _i, n_refused = 0;
+	unsigned long long seed = _i;
+
+	twins_begin(max);
+	for (i = 0; i < UNIT_SCALE(40000); i++) {
+		n_refused += twins_step(&seed);
+		twins_compare();
+	}
+	ck_assert(_i > 3 || n_refused);
+	for (i = 0; i < T_TRACES; i++) {
+		for (k = 0; k < 2; k++)
+			discharge(twins[k][i], OBJECTS, twins[k][i]->claimed.slots[OBJECTS]);
+	}
+}
+END_TEST
+
 static TCase *acct_case(Suite *suite, const char *name)
 {
 	TCase *tcase = tcase_create(name);
@@ -1177,6 +1292,7 @@ static void add_model(Suite *suite)
 
 	tcase_set_timeout(tcase, 120);
 	tcase_add_test(tcase, random_steps);
+	tcase_add_loop_test(tcase, batches, 0, 8);
 }
 
 int main(void)

@@ -343,6 +343,7 @@ int main(void)
 	Suite *suite = suite_create("bus-threads");
 	TCase *tcase = tcase_create("many");
 
+	op_load();
 	tcase_set_timeout(tcase, 120);
 	tcase_add_loop_test(tcase, chain_of_closed_peers, 0, 2);
 	tcase_add_test(tcase, threads_notifications);

@@ -165,6 +165,8 @@ START_TEST(release_of_unknown_changes_nothing)
 	expect_text(receiver, inbox, "alive");
 	ck_assert_int_eq(op_release(sender, 3, ids), 0);
 	expect_handle_release(owner, node);
+	/* what comes between two of the same is not lost */
+	ck_assert_int_eq(op_release(sender, 1, &to_inbox), -EBADRQC);
 }
 END_TEST
 
@@ -1001,6 +1003,7 @@ int main(void)
 {
 	Suite *suite = suite_create("bus");
 
+	op_load();
 	add_counting(suite);
 	add_interleaving(suite);
 	add_transactions(suite);

@@ -29,6 +29,13 @@ struct received {
 	char data[64];
 };
 
+/* What the module does when it is loaded: once, by main(). */
+static inline void op_load(void)
+{
+	if (b1_node_init_caches())
+		abort();
+}
+
 static inline struct b1_peer *op_open(void)
 {
 	struct b1_peer *peer;
@@ -96,17 +103,16 @@ static inline u64 op_copy(struct b1_peer *from, struct b1_peer *to, u64 handle)
 
 static inline int op_release(struct b1_peer *peer, size_t n, const u64 *ids)
 {
-	LIST_HEAD(objects);
-	int ret = 0;
-	size_t i;
+	struct b1_release release;
+	int ret;
 
+	b1_release_init(&release);
 	mutex_lock(&peer->lock);
-	for (i = 0; !ret && i < n; i++)
-		ret = b1_peer_collect(peer, ids[i], &objects);
+	ret = b1_peer_collect(peer, ids, n, &release);
 	if (ret)
-		b1_peer_uncollect(&objects);
+		b1_peer_uncollect(&release);
 	else
-		b1_peer_release(peer, &objects);
+		b1_peer_release(peer, &release);
 	mutex_unlock(&peer->lock);
 	return ret;
 }

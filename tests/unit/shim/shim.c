@@ -238,3 +238,73 @@ void kvfree(const void *ptr)
 	shim_might_sleep("kvfree()");
 	kfree(ptr);
 }
+
+struct kmem_cache *kmem_cache_create(const char *name, unsigned int size, unsigned int align,
+				     unsigned long flags, void (*ctor)(void *ptr))
+{
+	struct kmem_cache *cache = malloc(sizeof(*cache));
+
+	if (cache)
+		*cache = (struct kmem_cache){ .size = size, .ctor = ctor };
+	return cache;
+}
+
+void kmem_cache_destroy(struct kmem_cache *cache)
+{
+	WARN_ON(cache && cache->n_live);
+	free(cache);
+}
+
+void *kmem_cache_alloc(struct kmem_cache *cache, gfp_t flags)
+{
+	void *ptr = kmalloc(cache->size, flags);
+
+	if (!ptr)
+		return NULL;
+	cache->ctor(ptr);
+	__atomic_fetch_add(&cache->n_live, 1, __ATOMIC_RELAXED);
+	return ptr;
+}
+
+int kmem_cache_alloc_bulk(struct kmem_cache *cache, gfp_t flags, size_t n, void **ptrs)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		ptrs[i] = kmem_cache_alloc(cache, flags);
+		if (ptrs[i])
+			continue;
+		while (i)
+			kmem_cache_free(cache, ptrs[--i]);
+		return 0;
+	}
+	return n;
+}
+
+bool shim_is_constructed(void *ptr, size_t size, void (*ctor)(void *ptr))
+{
+	char *memory = ptr, *old = malloc(size), *other = malloc(size);
+	bool same = old && other;
+	size_t i;
+
+	if (same) {
+		memcpy(old, memory, size);
+		memset(memory, 0xa5, size);
+		ctor(memory);
+		memcpy(other, memory, size);
+		memset(memory, 0x5a, size);
+		ctor(memory);
+	}
+	for (i = 0; same && i < size; i++)
+		same = memory[i] != other[i] || memory[i] == old[i];
+	free(old);
+	free(other);
+	return same;
+}
+
+void kmem_cache_free(struct kmem_cache *cache, void *ptr)
+{
+	WARN_ON(!shim_is_constructed(ptr, cache->size, cache->ctor));
+	__atomic_fetch_sub(&cache->n_live, 1, __ATOMIC_RELAXED);
+	kfree(ptr);
+}

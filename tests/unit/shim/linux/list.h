@@ -106,4 +106,41 @@ static inline void list_splice_tail(struct list_head *list, struct list_head *ri
 	     (_pos) = (_safe),								\
 	     (_safe) = shim_list_entry((_pos)->_member.prev, _pos, _member))
 
+/* Lists with a head of one pointer. */
+
+#define INIT_HLIST_HEAD(_head) ((void)((_head)->first = NULL))
+
+static inline void INIT_HLIST_NODE(struct hlist_node *node)
+{
+	node->next = NULL;
+	node->pprev = NULL;
+}
+
+static inline bool hlist_empty(const struct hlist_head *head)
+{
+	return !head->first;
+}
+
+static inline bool hlist_unhashed(const struct hlist_node *node)
+{
+	return !node->pprev;
+}
+
+static inline void hlist_del_init(struct hlist_node *node)
+{
+	WARN_ON(*node->pprev != node || (node->next && node->next->pprev != &node->next));
+	*node->pprev = node->next;
+	if (node->next)
+		node->next->pprev = node->pprev;
+	INIT_HLIST_NODE(node);
+}
+
+#define shim_hlist_entry(_ptr, _pos, _member)						\
+	((_ptr) ? container_of((_ptr), __typeof__(*(_pos)), _member) : NULL)
+
+#define hlist_for_each_entry_safe(_pos, _safe, _head, _member)				\
+	for ((_pos) = shim_hlist_entry((_head)->first, _pos, _member);			\
+	     (_pos) && ((_safe) = (_pos)->_member.next, true);				\
+	     (_pos) = shim_hlist_entry((_safe), _pos, _member))
+
 #endif /* SHIM_LIST_H */

@@ -5,6 +5,7 @@
 #define min(_x, _y) ((_x) < (_y) ? (_x) : (_y))
 #define max(_x, _y) ((_x) > (_y) ? (_x) : (_y))
 #define max_t(_type, _x, _y) max((_type)(_x), (_type)(_y))
+#define min_t(_type, _x, _y) min((_type)(_x), (_type)(_y))
 
 #define swap(_x, _y)									\
 	do {										\

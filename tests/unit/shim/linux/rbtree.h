@@ -61,6 +61,21 @@ static inline struct rb_node *rb_next(const struct rb_node *node)
 	return node->parent;
 }
 
+static inline struct rb_node *rb_prev(const struct rb_node *node)
+{
+	struct rb_node *prev = node->children[0];
+
+	WARN_ON(!node->tree);
+	if (prev) {
+		while (prev->children[1])
+			prev = prev->children[1];
+		return prev;
+	}
+	while (node->parent && node == node->parent->children[0])
+		node = node->parent;
+	return node->parent;
+}
+
 /* Where the tree refers to a node. */
 static inline struct rb_node **shim_rb_place(struct rb_node *node, struct rb_root *tree)
 {
@@ -94,24 +109,38 @@ static inline struct rb_node *rb_find(const void *key, const struct rb_root *tre
 	return node;
 }
 
-static inline void rb_add(struct rb_node *node, struct rb_root *tree,
-			  bool (*less)(struct rb_node *node, const struct rb_node *other))
+static inline void rb_link_node(struct rb_node *node, struct rb_node *parent,
+				struct rb_node **place)
 {
 	static unsigned long long seed;
-	struct rb_node **place = &tree->rb_node;
 	unsigned long long random;
 
 	/* memory that was just allocated, or a node that was erased */
-	WARN_ON(node->tree);
+	WARN_ON(node->tree || *place);
 	random = __atomic_add_fetch(&seed, 0x9e3779b97f4a7c15ULL, __ATOMIC_RELAXED);
-	*node = (struct rb_node){ .tree = tree, .weight = (random ^ random >> 29) >> 16 };
-	while (*place) {
-		node->parent = *place;
-		place = &node->parent->children[!less(node, node->parent)];
-	}
+	*node = (struct rb_node){ .parent = parent, .weight = (random ^ random >> 29) >> 16 };
 	*place = node;
+}
+
+static inline void rb_insert_color(struct rb_node *node, struct rb_root *tree)
+{
+	node->tree = tree;
+	WARN_ON(*shim_rb_place(node, tree) != node);
 	while (node->parent && node->parent->weight < node->weight)
 		shim_rb_raise(node, tree);
+}
+
+static inline void rb_add(struct rb_node *node, struct rb_root *tree,
+			  bool (*less)(struct rb_node *node, const struct rb_node *other))
+{
+	struct rb_node *parent = NULL, **place = &tree->rb_node;
+
+	while (*place) {
+		parent = *place;
+		place = &parent->children[!less(node, parent)];
+	}
+	rb_link_node(node, parent, place);
+	rb_insert_color(node, tree);
 }
 
 static inline void rb_erase(struct rb_node *node, struct rb_root *tree)

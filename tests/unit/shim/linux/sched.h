@@ -12,6 +12,16 @@ static inline void cond_resched(void)
 	shim_might_sleep("cond_resched()");
 }
 
+#define __might_sleep(_file, _line) shim_might_sleep("b1_relax()")
+
+/* with the lock as the only one that is held */
+#define cond_resched_lock(_lock)							\
+	do {										\
+		spin_unlock(_lock);							\
+		cond_resched();								\
+		spin_lock(_lock);							\
+	} while (0)
+
 static inline bool need_resched(void)
 {
 	return shim_killed;

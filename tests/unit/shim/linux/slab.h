@@ -33,4 +33,29 @@ static inline void *kvcalloc(size_t n, size_t size, gfp_t flags)
 	return kvmalloc_array(n, size, flags | __GFP_ZERO);
 }
 
+/*
+ * Caches. Memory comes from kmalloc(), and goes to kfree(): garbage, but for what the constructor
+ * sets up, which must be as it was when it is given back.
+ */
+struct kmem_cache {
+	size_t size;
+	void (*ctor)(void *ptr);
+	long n_live;
+};
+
+#define SLAB_ACCOUNT 1UL
+
+struct kmem_cache *kmem_cache_create(const char *name, unsigned int size, unsigned int align,
+				     unsigned long flags, void (*ctor)(void *ptr));
+void kmem_cache_destroy(struct kmem_cache *cache);
+void *kmem_cache_alloc(struct kmem_cache *cache, gfp_t flags);
+int kmem_cache_alloc_bulk(struct kmem_cache *cache, gfp_t flags, size_t n, void **ptrs);
+void kmem_cache_free(struct kmem_cache *cache, void *ptr);
+
+/*
+ * Whether what @ctor sets up is as it was. That is what two runs of it leave the same in different
+ * garbage. Overwrites it.
+ */
+bool shim_is_constructed(void *ptr, size_t size, void (*ctor)(void *ptr));
+
 #endif /* SHIM_SLAB_H */
