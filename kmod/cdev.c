@@ -20,6 +20,7 @@
 #include "debug.h"
 #include "message.h"
 #include "peer.h"
+#include "relax.h"
 #include "send.h"
 #include "transfer.h"
 
@@ -93,15 +94,13 @@ static void *b1_cdev_copy_large_array(u64 ptr, size_t n, size_t size)
  */
 static __always_inline void *b1_cdev_copy_array(u64 ptr, size_t n, size_t size, void *stack)
 {
-	size_t i;
-
 	if (n > B1_CDEV_N_STACK)
 		return b1_cdev_copy_large_array(ptr, n, size);
-	for (i = 0; i < n; i++) {
-		if (!b1_cdev_get(stack + i * size, u64_to_user_ptr(ptr + i * size), size))
-			return ERR_PTR(-EFAULT);
-	}
-	return stack;
+	/* no loop for what nearly always is all */
+	if (likely(n == 1 ? b1_cdev_get(stack, u64_to_user_ptr(ptr), size) :
+		   !n || b1_cdev_get(stack, u64_to_user_ptr(ptr), n * size)))
+		return stack;
+	return ERR_PTR(-EFAULT);
 }
 
 static void b1_cdev_free_array(void *array, void *stack)
@@ -553,16 +552,39 @@ fault:
 	return -EFAULT;
 }
 
-static int b1_cdev_write_handles(u64 ptr, const struct b1_message *message)
+/* Some handles of a message, from @first on. */
+static int b1_cdev_write_some(struct bus1_transfer __user *user_transfers,
+			      const struct b1_message *message, size_t first, size_t n)
 {
-	struct bus1_transfer __user *user_transfers = u64_to_user_ptr(ptr);
-	struct bus1_transfer transfer = {};
 	size_t i;
 
-	for (i = 0; i < message->n_handles; i++) {
-		transfer.id = message->handles[i]->obj.id;
-		if (!b1_cdev_put(&user_transfers[i], &transfer, sizeof(transfer)))
-			return -EFAULT;
+	might_fault();
+	if (should_fail_usercopy() ||
+	    !user_write_access_begin(user_transfers + first, n * sizeof(*user_transfers)))
+		return -EFAULT;
+	for (i = first; i < first + n; i++) {
+		unsafe_put_user(0, &user_transfers[i].flags, fault);
+		unsafe_put_user(message->handles[i]->obj.id, &user_transfers[i].id, fault);
+	}
+	user_write_access_end();
+	return 0;
+fault:
+	user_write_access_end();
+	return -EFAULT;
+}
+
+static int b1_cdev_write_handles(u64 ptr, const struct b1_message *message)
+{
+	size_t i, n;
+	int ret;
+
+	/* nobody else runs on this processor while user memory is accessible */
+	for (i = 0; i < message->n_handles; i += n) {
+		n = min_t(size_t, message->n_handles - i, B1_RELAX_BATCH);
+		ret = b1_cdev_write_some(u64_to_user_ptr(ptr), message, i, n);
+		if (ret)
+			return ret;
+		b1_relax(i + n - 1);
 	}
 	return 0;
 }

@@ -355,16 +355,6 @@ struct b1_acct_trace *b1_handle_find_sender(struct b1_handle *handle)
 }
 
 /**
- * b1_handle_drop_sender() - nothing is sent through a handle any more
- * @handle:	handle that its holder, who is locked, has released
- */
-void b1_handle_drop_sender(struct b1_handle *handle)
-{
-	b1_acct_trace_put(handle->sender);
-	handle->sender = NULL;
-}
-
-/**
  * b1_handle_link() - count a handle on its node
  * @handle:	new handle, private to the caller, who keeps another handle of that node linked, or
  *		owns the node and has not made it live yet

@@ -56,10 +56,10 @@
 #include <linux/types.h>
 #include <linux/bus1.h>
 
+#include "acct.h"
 #include "queue.h"
 #include "tx.h"
 
-struct b1_acct_trace;
 struct b1_peer;
 
 struct b1_object {
@@ -150,7 +150,6 @@ struct b1_handle *b1_handle_new(struct b1_node *node, struct b1_peer *holder,
 int b1_handle_new_some(struct b1_node **nodes, size_t n, struct b1_peer *holder,
 		       struct b1_handle **handles);
 struct b1_acct_trace *b1_handle_find_sender(struct b1_handle *handle);
-void b1_handle_drop_sender(struct b1_handle *handle);
 void b1_handle_link(struct b1_handle *handle);
 void b1_handle_unlink(struct b1_handle *handle, struct b1_tx *tx);
 bool b1_handle_install(struct b1_handle *handle, bool front);
@@ -167,6 +166,18 @@ bool b1_handle_install(struct b1_handle *handle, bool front);
 static inline struct b1_acct_trace *b1_handle_sender(struct b1_handle *handle)
 {
 	return handle->sender ?: b1_handle_find_sender(handle);
+}
+
+/**
+ * b1_handle_drop_sender() - nothing is sent through a handle any more
+ * @handle:	handle that its holder, who is locked, has released
+ */
+static inline void b1_handle_drop_sender(struct b1_handle *handle)
+{
+	if (!handle->sender)
+		return;
+	b1_acct_trace_put(handle->sender);
+	handle->sender = NULL;
 }
 
 #endif /* B1_NODE_H */

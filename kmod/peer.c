@@ -68,6 +68,7 @@ static struct b1_peer *b1_peer_alloc(kuid_t account, u64 actor, struct b1_acct_t
 	spin_lock_init(&peer->objects_lock);
 	peer->objects = RB_ROOT;
 	peer->newest = NULL;
+	peer->recent = NULL;
 	/* the first ID is 1; all are odd, see BUS1_MANAGED */
 	peer->last_id = -1;
 	return peer;
@@ -319,6 +320,8 @@ static void b1_peer_release_begin(struct b1_peer *peer, struct b1_release *relea
 	spin_lock(&peer->objects_lock);
 	for (obj = release->first; obj; obj = obj->release_next) {
 		b1_peer_erase_locked(peer, obj);
+		if (peer->recent && obj == &peer->recent->obj)
+			peer->recent = NULL;
 		b1_relax_lock(i++, &peer->objects_lock);
 	}
 	spin_unlock(&peer->objects_lock);

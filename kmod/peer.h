@@ -16,7 +16,7 @@
  *
  * Locking:
  *	b1_peer.lock (mutex, outermost, never two): serialises the commands of a peer. Live objects leave
- *		the table, and are collected for a release, only under it. May be held while the
+ *		the table, and are collected for a release, only under it; recent. May be held while the
  *		user memory of the command is touched, because no command of another peer takes it.
  *	b1_peer.objects_lock (spinlock): the table, last_id and newest, because BUS1_CMD_TRANSFER of
  *		another peer inserts. Who has several objects takes it once, see b1_relax_lock().
@@ -58,6 +58,11 @@ struct b1_peer {
 	spinlock_t objects_lock;
 	struct rb_root objects;		/* struct b1_object by ID */
 	struct b1_object *newest;	/* the last one there; NULL: none */
+	/*
+	 * The live handle that was sent through last, or NULL; needs the lock of the peer only. Most
+	 * sends go where the one before went, and save the search and the lock of the table.
+	 */
+	struct b1_handle *recent;
 	u64 last_id;
 	struct b1_acct_trace *own;	/* what it claims from its own user; counted */
 };

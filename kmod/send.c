@@ -47,9 +47,17 @@ static int b1_send_reserve(struct b1_send *send, size_t n_destinations, size_t n
 	return 0;
 }
 
+static void b1_send_add_destination(struct b1_send *send, struct b1_handle *handle)
+{
+	send->destinations[send->n_destinations++] = (struct b1_send_destination){
+		.node = handle->node,
+		.handle = handle,
+	};
+}
+
 /* Looks all IDs up. */
-static int b1_send_find(struct b1_send *send, const u64 *destinations, size_t n_destinations,
-			const struct bus1_transfer *transfers, size_t n_transfers)
+static int b1_send_find_all(struct b1_send *send, const u64 *destinations, size_t n_destinations,
+			    const struct bus1_transfer *transfers, size_t n_transfers)
 {
 	struct b1_peer *peer = send->peer;
 	struct b1_handle *handle;
@@ -61,11 +69,7 @@ static int b1_send_find(struct b1_send *send, const u64 *destinations, size_t n_
 		handle = b1_peer_find_handle_locked(peer, destinations[i]);
 		if (!handle)
 			goto unlock;
-		send->destinations[i] = (struct b1_send_destination){
-			.node = handle->node,
-			.handle = handle,
-		};
-		send->n_destinations++;
+		b1_send_add_destination(send, handle);
 		b1_relax_lock(i, &peer->objects_lock);
 	}
 	for (i = 0; i < n_transfers; i++) {
@@ -78,6 +82,25 @@ static int b1_send_find(struct b1_send *send, const u64 *destinations, size_t n_
 	ret = 0;
 unlock:
 	spin_unlock(&peer->objects_lock);
+	return ret;
+}
+
+static int b1_send_find(struct b1_send *send, const u64 *destinations, size_t n_destinations,
+			const struct bus1_transfer *transfers, size_t n_transfers)
+{
+	struct b1_handle *recent = send->peer->recent;
+	bool single = n_destinations == 1;
+	int ret;
+
+	if (single && recent && recent->obj.id == destinations[0]) {
+		b1_send_add_destination(send, recent);
+		if (!n_transfers)
+			return 0;
+		n_destinations = 0;
+	}
+	ret = b1_send_find_all(send, destinations, n_destinations, transfers, n_transfers);
+	if (!ret && single)
+		send->peer->recent = send->destinations[0].handle;
 	return ret;
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * The memory of messages: where the bytes are, and what is used again by the next one.
+ * What one send leaves for the next: the memory of messages, and the destination.
  */
 #include <linux/mm.h>
 
@@ -129,16 +129,40 @@ START_TEST(shared_payload)
 }
 END_TEST
 
+/* the last destination is found without a search, as long as it is there, and is no other's */
+START_TEST(last_destination)
+{
+	u64 other, to_other = op_node(receiver, sender, &other);
+
+	op_send(sender, to_inbox, "one");
+	op_send(sender, to_inbox, "two");
+	op_send(sender, to_other, "three");
+	expect_text(receiver, inbox, "one");
+	expect_text(receiver, inbox, "two");
+	expect_text(receiver, other, "three");
+	ck_assert_ptr_eq(sender->recent, op_handle(sender, to_other));
+	RELEASE(sender, to_inbox);
+	ck_assert_ptr_eq(sender->recent, op_handle(sender, to_other));
+	RELEASE(sender, to_other);
+	ck_assert_int_eq(op_multicast(sender, 1, &to_other, "x", 0, NULL), -EBADRQC);
+	ck_assert_int_eq(op_multicast(sender, 1, &to_inbox, "x", 0, NULL), -EBADRQC);
+	expect_handle_release(receiver, inbox);
+	expect_handle_release(receiver, other);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("memory");
 	TCase *tcase = tcase_create("memory");
 
+	op_load();
 	tcase_add_checked_fixture(tcase, setup, teardown);
 	tcase_add_test(tcase, memory_is_used_again);
 	tcase_add_test(tcase, closed_peer_keeps_no_memory);
 	tcase_add_test(tcase, large_payloads);
 	tcase_add_test(tcase, shared_payload);
+	tcase_add_test(tcase, last_destination);
 	suite_add_tcase(suite, tcase);
 	return unit_run(suite);
 }

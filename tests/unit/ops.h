@@ -270,7 +270,7 @@ static inline struct b1_object *op_object(struct b1_peer *peer, u64 id)
 }
 
 /* The node that a handle of a peer refers to, to look into. */
-static inline struct b1_node *op_node_of(struct b1_peer *peer, u64 handle)
+static inline struct b1_handle *op_handle(struct b1_peer *peer, u64 handle)
 {
 	struct b1_handle *found;
 
@@ -278,7 +278,12 @@ static inline struct b1_node *op_node_of(struct b1_peer *peer, u64 handle)
 	found = b1_peer_find_handle(peer, handle);
 	mutex_unlock(&peer->lock);
 	ck_assert_ptr_nonnull(found);
-	return found->node;
+	return found;
+}
+
+static inline struct b1_node *op_node_of(struct b1_peer *peer, u64 handle)
+{
+	return op_handle(peer, handle)->node;
 }
 
 static inline unsigned int op_wakes(struct b1_peer *peer)
