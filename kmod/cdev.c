@@ -506,15 +506,23 @@ fault:
 static int b1_cdev_write_handles(u64 ptr, const struct b1_message *message)
 {
 	struct bus1_transfer __user *user_transfers = u64_to_user_ptr(ptr);
-	struct bus1_transfer transfer = {};
 	size_t i;
 
+	might_fault();
+	if (!message->n_handles)
+		return 0;
+	if (should_fail_usercopy() ||
+	    !user_write_access_begin(user_transfers, message->n_handles * sizeof(*user_transfers)))
+		return -EFAULT;
 	for (i = 0; i < message->n_handles; i++) {
-		transfer.id = message->handles[i]->obj.id;
-		if (!b1_cdev_put(&user_transfers[i], &transfer, sizeof(transfer)))
-			return -EFAULT;
+		unsafe_put_user(0, &user_transfers[i].flags, fault);
+		unsafe_put_user(message->handles[i]->obj.id, &user_transfers[i].id, fault);
 	}
+	user_write_access_end();
 	return 0;
+fault:
+	user_write_access_end();
+	return -EFAULT;
 }
 
 static int b1_cdev_write_incoming(const struct bus1_cmd_recv *cmd,

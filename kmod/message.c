@@ -175,6 +175,8 @@ void b1_message_discard_all(struct b1_node *node, struct b1_tx *tx)
 	struct b1_queue_entry *entry, *next;
 	size_t i = 0;
 
+	if (!b1_node_is_messaged(node))
+		return;
 	entry = b1_queue_remove_group(&node->obj.peer->queue, &node->messages);
 	for (; entry; entry = next) {
 		next = entry->next;

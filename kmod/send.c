@@ -212,6 +212,7 @@ static void b1_send_push(struct b1_send *send, struct b1_send_destination *dest)
 
 	dest->message = NULL;
 	b1_message_link(message);
+	b1_node_set_messaged(dest->node);
 	b1_tx_ref(send->tx);
 	if (!b1_queue_push(queue, &message->entry, send->tx)) {
 		b1_tx_unref(send->tx);
