@@ -485,11 +485,14 @@ static bool b1_acct_exchange(struct b1_acct_trace *from, struct b1_acct_trace *t
 }
 
 /*
- * All at once, with the result of one after the other, if it is sure that each would be granted. What
- * is free in the quota of @to then is the larger of what is free and what the step needs, less what
- * it takes. What a step needs grows from step to step, so in different quotas the sum decides. In
- * one quota each step also gives back what it took, and keeps no more than a limit that does not
- * change, as what is in use in the quota does not: so the last step decides.
+ * All at once, with the result of one after the other, if it is sure that each would be granted.
+ *
+ * A step of one object sets what is free in the quota of @to to the larger of that and of what the
+ * step needs, less the object. What it needs grows by one from step to step. So n steps leave what a
+ * step of n does, and in different quotas that is all. In one quota each step also gives the object
+ * back, and cuts what is free down to a limit that does not change, because what is in use does not.
+ * Of alternating a rising minimum and one maximum only the last pair counts: so the last step
+ * decides, made as if the others had moved what is claimed and nothing else.
  */
 static bool b1_acct_move_all(struct b1_acct_trace *from, struct b1_acct_trace *to, u64 objects)
 {
@@ -527,7 +530,7 @@ u64 b1_acct_move(struct b1_acct_trace *from, struct b1_acct_trace *to, u64 objec
 		return objects;
 
 	spin_lock(&user->lock);
-	if (b1_acct_move_all(from, to, objects))
+	if (objects > 1 && b1_acct_move_all(from, to, objects))
 		n = objects;
 	while (n < objects && b1_acct_exchange(from, to, 1))
 		n++;

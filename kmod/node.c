@@ -70,19 +70,6 @@ void b1_object_discharge(struct b1_object *obj)
 }
 
 /**
- * b1_object_publish() - let an object be found by its ID
- * @obj:	object in the table of its peer, complete
- *
- * From here on a thread of the peer may release it: the caller needs a reference of its own, or
- * the peer locked, to touch it again.
- */
-void b1_object_publish(struct b1_object *obj)
-{
-	/* pairs with the load in b1_peer_find() */
-	smp_store_release(&obj->live, true);
-}
-
-/**
  * b1_object_consume_note() - drop what a queue held for a notification
  * @obj:	object whose note has just been removed from its queue
  */
@@ -242,16 +229,48 @@ void b1_node_release_end(struct b1_node *node)
 	spin_unlock(&node->lock);
 }
 
-static void b1_handle_free(struct b1_tx *tx)
+static void b1_handle_deinit(struct b1_handle *handle)
 {
-	struct b1_handle *handle = container_of(tx, struct b1_handle, obj.tx);
-
 	WARN_ON_ONCE(!hlist_unhashed(&handle->node_link));
 	WARN_ON_ONCE(handle->sender);
 	b1_object_discharge(&handle->obj);
 	b1_object_unref(&handle->node->obj);
 	b1_peer_unref(handle->obj.peer);
+}
+
+static void b1_handle_free(struct b1_tx *tx)
+{
+	struct b1_handle *handle = container_of(tx, struct b1_handle, obj.tx);
+
+	b1_handle_deinit(handle);
 	kmem_cache_free(b1_handle_cache, handle);
+}
+
+/**
+ * b1_handle_free_later() - end a handle, and free it together with others
+ * @handle:	handle without references
+ * @batch:	where it is kept until b1_handle_free_batch()
+ */
+void b1_handle_free_later(struct b1_handle *handle, struct b1_handle_batch *batch)
+{
+	b1_handle_deinit(handle);
+	batch->handles[batch->n++] = handle;
+	if (batch->n == B1_HANDLE_BATCH)
+		b1_handle_free_batch(batch);
+}
+
+/**
+ * b1_handle_free_batch() - free what b1_handle_free_later() has kept
+ * @batch:	empty afterwards
+ */
+void b1_handle_free_batch(struct b1_handle_batch *batch)
+{
+	/* the call for several costs more than the other one if it is one */
+	if (batch->n == 1)
+		kmem_cache_free(b1_handle_cache, batch->handles[0]);
+	else if (batch->n)
+		kmem_cache_free_bulk(b1_handle_cache, batch->n, batch->handles);
+	batch->n = 0;
 }
 
 static void b1_handle_construct(void *memory)
@@ -306,8 +325,12 @@ int b1_handle_new_some(struct b1_node **nodes, size_t n, struct b1_peer *holder,
 {
 	size_t i;
 
-	/* allocates all or none */
-	if (!kmem_cache_alloc_bulk(b1_handle_cache, GFP_KERNEL_ACCOUNT, n, (void **)handles))
+	/* the call for several costs more than the other one if it is one; all or none */
+	if (n == 1)
+		handles[0] = kmem_cache_alloc(b1_handle_cache, GFP_KERNEL_ACCOUNT);
+	else if (!kmem_cache_alloc_bulk(b1_handle_cache, GFP_KERNEL_ACCOUNT, n, (void **)handles))
+		return -ENOMEM;
+	if (!handles[0])
 		return -ENOMEM;
 	for (i = 0; i < n; i++)
 		b1_handle_init(handles[i], nodes[i], holder, NULL);
@@ -409,30 +432,21 @@ void b1_handle_unlink(struct b1_handle *handle, struct b1_tx *tx)
 }
 
 /**
- * b1_handle_install() - make a linked handle live
- * @handle:	handle in the table of its holder, whose queue is locked; the reference of the caller
- *		goes to the table
- * @front:	where a notification that was held for it goes: true if it came in a message that
- *		has just been received, for the notification is next then; false to queue it last
- *
- * Return: true if the holder must be woken because a notification was queued last.
+ * b1_handle_place_note() - queue the notification that was held for a handle
+ * @handle:	handle whose notification was held
+ * @front:	as in b1_handle_install()
  */
-bool b1_handle_install(struct b1_handle *handle, bool front)
+void b1_handle_place_note(struct b1_handle *handle, bool front)
 {
 	struct b1_queue *queue = &handle->obj.peer->queue;
-	bool held = handle->held;
 
 	lockdep_assert_held(&queue->lock);
 
-	if (held) {
-		handle->held = false;
-		handle->notified = true;
-		b1_object_ref(&handle->obj);
-		if (front)
-			b1_queue_add_front(queue, &handle->obj.note);
-		else if (WARN_ON_ONCE(!b1_queue_push(queue, &handle->obj.note, NULL)))
-			b1_object_unref(&handle->obj);
-	}
-	b1_object_publish(&handle->obj);
-	return held && !front;
+	handle->held = false;
+	handle->notified = true;
+	b1_object_ref(&handle->obj);
+	if (front)
+		b1_queue_add_front(queue, &handle->obj.note);
+	else if (WARN_ON_ONCE(!b1_queue_push(queue, &handle->obj.note, NULL)))
+		b1_object_unref(&handle->obj);
 }

@@ -398,11 +398,16 @@ static void b1_peer_release_free(struct b1_release *release)
 		obj->charged = NULL;
 		obj->collected = false;
 		/* others may keep the object, for one of its transactions */
-		if (!b1_object_is_node(obj))
+		if (b1_object_is_node(obj)) {
+			b1_object_unref(obj);
+		} else {
 			b1_handle_drop_sender(b1_handle_from_object(obj));
-		b1_object_unref(obj);
+			if (refcount_dec_and_test(&obj->tx.refs))
+				b1_handle_free_later(b1_handle_from_object(obj), &release->freed);
+		}
 		b1_relax(i++);
 	}
+	b1_handle_free_batch(&release->freed);
 	b1_acct_discharge(charged, n_charged, 0);
 }
 

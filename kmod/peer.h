@@ -75,6 +75,7 @@ struct b1_release {
 	struct b1_object *first;
 	struct b1_object **end;
 	size_t n_nodes;
+	struct b1_handle_batch freed;
 };
 
 static inline void b1_release_init(struct b1_release *release)
@@ -82,6 +83,7 @@ static inline void b1_release_init(struct b1_release *release)
 	release->first = NULL;
 	release->end = &release->first;
 	release->n_nodes = 0;
+	release->freed.n = 0;
 }
 
 static inline struct b1_peer *b1_peer_ref(struct b1_peer *peer)

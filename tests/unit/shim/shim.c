@@ -308,3 +308,10 @@ void kmem_cache_free(struct kmem_cache *cache, void *ptr)
 	__atomic_fetch_sub(&cache->n_live, 1, __ATOMIC_RELAXED);
 	kfree(ptr);
 }
+
+void kmem_cache_free_bulk(struct kmem_cache *cache, size_t n, void **ptrs)
+{
+	WARN_ON(!n);
+	while (n)
+		kmem_cache_free(cache, ptrs[--n]);
+}

@@ -67,6 +67,12 @@ static inline void *il_cache_alloc(struct kmem_cache *cache, gfp_t flags, const 
 #define kmem_cache_free(_cache, _ptr)							\
 	il_free(IL_QUIET, (_ptr), (_cache)->ctor, IL_AT("kmem_cache_free"))
 
+static inline void kmem_cache_free_bulk(struct kmem_cache *cache, size_t n, void **ptrs)
+{
+	while (n)
+		kmem_cache_free(cache, ptrs[--n]);
+}
+
 static inline int kmem_cache_alloc_bulk(struct kmem_cache *cache, gfp_t flags, size_t n,
 					void **ptrs)
 {

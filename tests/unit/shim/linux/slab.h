@@ -51,6 +51,7 @@ void kmem_cache_destroy(struct kmem_cache *cache);
 void *kmem_cache_alloc(struct kmem_cache *cache, gfp_t flags);
 int kmem_cache_alloc_bulk(struct kmem_cache *cache, gfp_t flags, size_t n, void **ptrs);
 void kmem_cache_free(struct kmem_cache *cache, void *ptr);
+void kmem_cache_free_bulk(struct kmem_cache *cache, size_t n, void **ptrs);
 
 /*
  * Whether what @ctor sets up is as it was. That is what two runs of it leave the same in different
