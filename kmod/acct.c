@@ -485,7 +485,8 @@ static bool b1_acct_exchange(struct b1_acct_trace *from, struct b1_acct_trace *t
 }
 
 /*
- * All at once, with the result of one after the other, if it is sure that each would be granted.
+ * All at once, with the result of one after the other, if it is sure that each would be granted. For
+ * who claims from itself: what others may claim depends on what their quota has, which changes.
  *
  * A step of one object sets what is free in the quota of @to to the larger of that and of what the
  * step needs, less the object. What it needs grows by one from step to step. So n steps leave what a
@@ -530,7 +531,7 @@ u64 b1_acct_move(struct b1_acct_trace *from, struct b1_acct_trace *to, u64 objec
 		return objects;
 
 	spin_lock(&user->lock);
-	if (objects > 1 && b1_acct_move_all(from, to, objects))
+	if (objects > 1 && to->quota == &user->own && b1_acct_move_all(from, to, objects))
 		n = objects;
 	while (n < objects && b1_acct_exchange(from, to, 1))
 		n++;

@@ -578,7 +578,7 @@ static int b1_cdev_write_handles(u64 ptr, const struct b1_message *message)
 	size_t i, n;
 	int ret;
 
-	/* nobody else runs on this processor while user memory is accessible */
+	/* nothing reschedules by itself while user memory is accessible */
 	for (i = 0; i < message->n_handles; i += n) {
 		n = min_t(size_t, message->n_handles - i, B1_RELAX_BATCH);
 		ret = b1_cdev_write_some(u64_to_user_ptr(ptr), message, i, n);

@@ -10,14 +10,14 @@
 #include "relax.h"
 
 /*
- * Payloads above this get an allocation of their own: together with the message they would need
- * the next larger size.
+ * Handles and payload up to this sit behind the message, and the memory of such messages may be used
+ * again. A payload that is larger gets an allocation of its own: together with the message it would
+ * need the next larger size.
  */
-#define B1_MESSAGE_INLINE_DATA (PAGE_SIZE / 2)
+#define B1_MESSAGE_INLINE (PAGE_SIZE / 2 - sizeof(struct b1_message))
 
-/* How much memory, at most, is left with the receiver for the next message: behind it, and besides. */
-#define B1_MESSAGE_SPARE_ROOM (PAGE_SIZE / 2)
-#define B1_MESSAGE_SPARE_BUFFER PAGE_SIZE
+/* The smallest allocation of its own for a payload, and the largest one that may be used again. */
+#define B1_MESSAGE_BUFFER PAGE_SIZE
 
 /**
  * b1_payload_new() - create room for bytes that messages share
@@ -118,14 +118,14 @@ static bool b1_message_place_data(struct b1_message *message, size_t n_data,
 		message->data_size = payload->size;
 		return true;
 	}
-	if (n_data <= B1_MESSAGE_INLINE_DATA) {
+	if (n_data <= B1_MESSAGE_INLINE) {
 		message->data = &message->handles[n_nodes];
 		message->data_size = message->room - n_nodes * sizeof(struct b1_handle *);
 		return true;
 	}
 	if (message->buffer_size < n_data) {
 		kvfree(message->buffer);
-		message->buffer_size = max_t(size_t, n_data, B1_MESSAGE_SPARE_BUFFER);
+		message->buffer_size = max_t(size_t, n_data, B1_MESSAGE_BUFFER);
 		message->buffer = kvmalloc(message->buffer_size, B1_MESSAGE_GFP);
 	}
 	message->data = message->buffer;
@@ -155,7 +155,7 @@ struct b1_message *b1_message_new(struct b1_node *node, kuid_t account,
 	struct b1_message *message;
 	int ret = -ENOMEM;
 
-	if (!payload && n_data <= B1_MESSAGE_INLINE_DATA)
+	if (!payload && n_data <= B1_MESSAGE_INLINE)
 		room += n_data;
 	message = b1_message_alloc(node->obj.peer, room);
 	if (!message)
@@ -376,24 +376,34 @@ void b1_message_install(struct b1_message *message)
 	mutex_unlock(&peer->queue.lock);
 }
 
+/*
+ * Whether memory is used again at all. Freed is freed if that is to be wiped, or if there are tools
+ * that look for uses of what was freed, or not written.
+ */
+static bool b1_message_can_recycle(void)
+{
+	return !want_init_on_free() && !IS_ENABLED(CONFIG_KASAN) && !IS_ENABLED(CONFIG_KMSAN);
+}
+
 /**
  * b1_message_recycle() - free a message that has been received
  * @message:	message after b1_message_install(); the receiver is still locked
  *
  * The memory, if it is not much, stays with the receiver for the next message to it: that saves a
- * tenth of a send and receive. With KASAN it does not, for a use of it after that to be seen.
+ * tenth of a send and receive. No quota knows of it, like of the peer's own memory: it is half a page
+ * for the message and a page for its payload at most, and goes with the close.
  */
 void b1_message_recycle(struct b1_message *message)
 {
 	struct b1_peer *receiver = message->node->obj.peer;
 
 	b1_message_clear(message);
-	if (message->buffer_size > B1_MESSAGE_SPARE_BUFFER) {
+	if (message->buffer_size > B1_MESSAGE_BUFFER) {
 		kvfree(message->buffer);
 		message->buffer = NULL;
 		message->buffer_size = 0;
 	}
-	if (message->room <= B1_MESSAGE_SPARE_ROOM && !IS_ENABLED(CONFIG_KASAN))
+	if (message->room <= B1_MESSAGE_INLINE && b1_message_can_recycle())
 		message = xchg(&receiver->spare, message);
 	if (message)
 		b1_message_dealloc(message);

@@ -141,7 +141,7 @@ void b1_queue_seal(struct b1_queue *queue)
 /**
  * b1_queue_remove() - take an entry out
  * @queue:	queue, locked
- * @entry:	entry that is ready or busy in this queue
+ * @entry:	entry that is next, ready or busy in this queue
  *
  * The caller gets the references that the queue held.
  */

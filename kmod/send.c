@@ -104,32 +104,37 @@ static int b1_send_find(struct b1_send *send, const u64 *destinations, size_t n_
 	return ret;
 }
 
+static int b1_send_charge_one(struct b1_send *send, struct b1_send_destination *dest)
+{
+	struct b1_acct_trace *trace = b1_handle_sender(dest->handle);
+	int ret;
+
+	if (!trace)
+		return -ENOMEM;
+	ret = b1_peer_charge(trace, 1 + send->n_nodes, send->n_data);
+	if (!ret)
+		dest->charged = trace;
+	return ret;
+}
+
 /* Charges all destinations that are still there, and counts them. */
 static int b1_send_charge(struct b1_send *send, size_t *n_livep)
 {
 	struct b1_send_destination *dest;
-	struct b1_acct_trace *trace;
+	int ret = 0;
 	size_t i;
-	int ret;
 
 	*n_livep = 0;
-	for (i = 0; i < send->n_destinations; i++) {
+	for (i = 0; !ret && i < send->n_destinations; i++) {
 		dest = &send->destinations[i];
-		if (b1_node_is_released(dest->node))
-			continue;
-		trace = b1_handle_sender(dest->handle);
-		if (!trace)
-			return -ENOMEM;
-		ret = b1_peer_charge(trace, 1 + send->n_nodes, send->n_data);
-		if (ret)
-			return ret;
-		dest->charged = trace;
-		++*n_livep;
-		ret = b1_relax_killable(i);
-		if (ret)
-			return ret;
+		if (!b1_node_is_released(dest->node)) {
+			ret = b1_send_charge_one(send, dest);
+			++*n_livep;
+		}
+		/* also for those that are left out: their places are up to the sender */
+		ret = ret ?: b1_relax_killable(i);
 	}
-	return 0;
+	return ret;
 }
 
 static int b1_send_build(struct b1_send *send, struct b1_send_destination *dest)
@@ -192,9 +197,8 @@ int b1_send_prepare(struct b1_send *send, const u64 *destinations, size_t n_dest
 	}
 	for (i = 0; i < n_destinations; i++) {
 		dest = &send->destinations[i];
-		if (!dest->charged)
-			continue;
-		ret = b1_send_build(send, dest) ?: b1_relax_killable(i);
+		ret = dest->charged ? b1_send_build(send, dest) : 0;
+		ret = ret ?: b1_relax_killable(i);
 		if (ret)
 			return ret;
 	}

@@ -7,8 +7,8 @@
  * a single entry needs no object: pushing the entry commits it. How entries are pushed is in
  * queue.h; who pushes what is in node.h (notifications) and send.h (messages).
  *
- * Objects: struct b1_tx. The free function is constant after b1_tx_init(). A multicast allocates
- * its own; release and close use the one inside the object or peer they end, so that they need no
+ * Objects: struct b1_tx. The free function is constant after b1_tx_init() or b1_tx_construct(). A
+ * multicast allocates its own; release and close use the one inside the object or peer they end, so that they need no
  * memory. This is why the reference count of objects and peers is that of their transaction.
  *
  * Lifetime: the creator holds one reference, each queue entry that points to a transaction holds

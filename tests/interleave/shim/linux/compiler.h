@@ -18,6 +18,7 @@
 /* all options of the module are off */
 #define IS_ENABLED(_option) IL_ENABLED_##_option
 #define IL_ENABLED_B1_ACCT_OFF 0
+#define IL_ENABLED_CONFIG_KMSAN 0
 /* each use of a freed message is to be seen */
 #define IL_ENABLED_CONFIG_KASAN 1
 

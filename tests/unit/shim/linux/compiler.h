@@ -12,6 +12,7 @@
 /* options of the module, which are off, and of the kernel */
 #define IS_ENABLED(_option) SHIM_ENABLED_##_option
 #define SHIM_ENABLED_B1_ACCT_OFF 0
+#define SHIM_ENABLED_CONFIG_KMSAN 0
 /* AddressSanitizer is to see each use of what was freed */
 #if defined(__SANITIZE_ADDRESS__)
 #define SHIM_ENABLED_CONFIG_KASAN 1

@@ -3,7 +3,13 @@
 #define SHIM_MM_H
 
 #include <linux/slab.h>
+#include <linux/types.h>
 
 #define PAGE_SIZE 4096UL
+
+static inline bool want_init_on_free(void)
+{
+	return false;
+}
 
 #endif /* SHIM_MM_H */
