@@ -12,11 +12,6 @@ static inline void cond_resched(void)
 	shim_might_sleep("cond_resched()");
 }
 
-static inline bool need_resched(void)
-{
-	return shim_killed;
-}
-
 static inline bool fatal_signal_pending(const void *task)
 {
 	(void)task;
