@@ -206,6 +206,8 @@ void guest_forget(struct guest_ident *ident, uint64_t id);
 int guest_count(enum guest_call call, int error);
 int guest_count_command(const struct guest_thread *thread, enum guest_call call, int error);
 uint64_t guest_sum(enum guest_result result);
+/* whether all that should be seen in that time has been seen */
+bool guest_is_complete(unsigned int seconds);
 /* returns the number of failures */
 int guest_judge(unsigned int seconds);
 

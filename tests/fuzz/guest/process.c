@@ -241,10 +241,7 @@ static void step(struct guest_thread *thread)
 	case 20 ... 25: do_epoll(thread); break;
 	case 26 ... 27: do_pass(thread); break;
 	case 28 ... 29: do_accept(thread); break;
-	case 30:
-		if (guest_once(&thread->rng, 4))
-			do_fork(thread);
-		break;
+	case 30: do_fork(thread); break;
 	default: do_command(thread); break;
 	}
 }
