@@ -8,7 +8,6 @@
 
 bool il_running;
 bool il_loud;
-const char il_rcu_key;
 
 /* Locks: whether they may be taken */
 
@@ -43,13 +42,13 @@ void il_atomic_begin(void)
 void il_atomic_end(void)
 {
 	if (!self()->n_atomic--)
-		il_fail("a read-side section or spinlock ends that did not begin");
+		il_fail("a spinlock is given back that is not held");
 }
 
 void il_might_sleep(const char *what)
 {
 	if (self()->n_atomic)
-		il_fail("%s may sleep, with a spinlock held or in a read-side section", what);
+		il_fail("%s may sleep, with a spinlock held", what);
 }
 
 static int class_id(struct il_lock_class *class)
@@ -331,62 +330,6 @@ bool il_unref_and_lock(bool quiet, int *refs, struct il_lock *lock, const char *
 		return true;
 	il_unlock(quiet, lock, false, what);
 	return false;
-}
-
-void il_rcu_read_lock(const char *what)
-{
-	struct proc *proc = &procs[il.current];
-
-	if (il_running) {
-		il_point(IL_ADD, 0, RCU_KEY, 0, what);
-		if (!proc->rcu_nest++)
-			proc->rcu_section++;
-		/* knows what was done before the grace periods that have begun */
-		race_acquire(RCU_KEY);
-	}
-	il_atomic_begin();
-}
-
-void il_rcu_read_unlock(const char *what)
-{
-	struct proc *proc = &procs[il.current];
-	unsigned int i;
-
-	il_atomic_end();
-	if (!il_running)
-		return;
-	il_point(IL_ADD, 0, RCU_KEY, 0, what);
-	if (--proc->rcu_nest)
-		return;
-	race_release(&proc->rcu_section);
-	for (i = 0; i < il.n_threads; i++) {
-		if ((procs[i].grace_for & BIT(il.current)) &&
-		    procs[i].grace_sections[il.current] == proc->rcu_section)
-			join(procs[i].grace_clock, proc->clock);
-	}
-}
-
-void il_synchronize_rcu(const char *what)
-{
-	struct proc *proc = &procs[il.current];
-	unsigned int i;
-
-	il_might_sleep(what);
-	if (!il_running)
-		return;
-	il_point(IL_GRACE_BEGIN, IL_F_FENCE, RCU_KEY, 0, what);
-	proc->grace_for = 0;
-	memset(proc->grace_clock, 0, sizeof(proc->grace_clock));
-	for (i = 0; i < il.n_threads; i++) {
-		if (!procs[i].rcu_nest)
-			continue;
-		proc->grace_for |= BIT(i);
-		proc->grace_sections[i] = procs[i].rcu_section;
-	}
-	race_release(RCU_KEY);
-	il_point(IL_GRACE_END, IL_F_FENCE, NULL, 0, what);
-	for (i = 0; i < il.n_threads; i++)
-		race_acquire(&procs[i].rcu_section);
 }
 
 void il_wake(struct il_waiter *waiter, const char *what)

@@ -2,11 +2,11 @@
 /*
  * il: threads that run one at a time, switched only where they touch what others see
  *
- * Each marked access, lock, unlock, barrier, read-side section, grace period, wait, wake and free
- * of memory is an event. Before an event a thread stops and the scheduler decides whose event is
- * next; between two events a thread runs undisturbed. So an execution is a sequence of events, and
- * the explorer runs a scenario again and again until it has seen every one, but for those that
- * differ from one it has seen in the order of events that do not concern each other only.
+ * Each marked access, lock, unlock, barrier, wait, wake and free of memory is an event. Before an
+ * event a thread stops and the scheduler decides whose event is next; between two events a thread
+ * runs undisturbed. So an execution is a sequence of events, and the explorer runs a scenario again
+ * and again until it has seen every one, but for those that differ from one it has seen in the order
+ * of events that do not concern each other only.
  *
  * What is between two events is not interrupted: plain accesses are taken to be ordered by locks or
  * private to a thread. A build of its own checks that, in all executions: see race.c.
@@ -37,8 +37,6 @@ enum il_kind {
 	IL_FENCE,
 	IL_WAIT,		/* for a flag; resets it */
 	IL_WAKE,
-	IL_GRACE_BEGIN,
-	IL_GRACE_END,
 	IL_FREE,		/* a write to all of an allocation */
 	IL_BUFFER,		/* a store goes into the buffer */
 };
@@ -109,10 +107,6 @@ void il_lock(bool quiet, struct il_lock *lock, bool spins, const char *what);
 void il_unlock(bool quiet, struct il_lock *lock, bool spins, const char *what);
 bool il_lock_is_held(const struct il_lock *lock);
 long il_n_locked(void);
-
-void il_rcu_read_lock(const char *what);
-void il_rcu_read_unlock(const char *what);
-void il_synchronize_rcu(const char *what);
 
 void il_wake(struct il_waiter *waiter, const char *what);
 void il_wait(struct il_waiter *waiter, const char *what);

@@ -60,7 +60,6 @@ static enum il_kind mode_of(const struct pending *act)
 	case IL_UNLOCK:
 	case IL_WAIT:
 	case IL_WAKE:
-	case IL_GRACE_BEGIN:
 	case IL_FREE:
 		return IL_WRITE;
 	default:
@@ -259,8 +258,6 @@ void enter_event(unsigned int q)
 		join(before, thread->buffer[0].clock);
 	else if (ev->act.flags & IL_F_FENCE)
 		join(before, procs[q + IL_MAX_THREADS].clock);
-	if (ev->act.kind == IL_GRACE_END)
-		join(before, proc->grace_clock);
 
 	chunk = chunk_of(ev->act.addr);
 	if (chunk && chunk->freed) {

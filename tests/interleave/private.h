@@ -21,10 +21,6 @@
 #define MAX_BUFFERED 64
 #define MAX_HELD 8
 
-/* stands for all read-side sections and grace periods */
-extern const char il_rcu_key;
-#define RCU_KEY ((const void *)&il_rcu_key)
-
 typedef uint16_t clock_vector[P];
 
 struct pending {
@@ -68,12 +64,6 @@ struct proc {
 	unsigned int n_events;
 	uint16_t position[IL_MAX_EVENTS + 1];	/* of its events */
 	unsigned int last_unlock;	/* of a mutex: how many events there had been */
-	/* threads: read-side sections and grace periods */
-	unsigned int rcu_nest;
-	unsigned int rcu_section;
-	uint32_t grace_for;		/* threads that were in a section when it began */
-	clock_vector grace_clock;	/* the ends of these sections */
-	unsigned int grace_sections[IL_MAX_THREADS];
 	/* threads: what is on its way to memory */
 	unsigned int n_buffered;
 	struct buffered buffer[MAX_BUFFERED];

@@ -5,9 +5,9 @@
  * The scheduler switches only at events, so it takes for granted that plain accesses are ordered by
  * these. Here that is checked, in each execution: two accesses to the same byte by two threads, at
  * least one of which writes and at least one of which is plain, are a race, unless what the threads
- * did in between orders them: a lock, a release and the acquire that follows, a reference count, a
- * grace period. Free is a write. If no execution has a race, a switch between two events could not
- * show anything that a switch at an event does not, because no plain access is seen by others.
+ * did in between orders them: a lock, a release and the acquire that follows, a reference count.
+ * Free is a write. If no execution has a race, a switch between two events could not show anything
+ * that a switch at an event does not, because no plain access is seen by others.
  *
  * kmod/ is compiled with -fsanitize=thread, but not linked with its runtime: this is another one.
  * Memory that is not allocated, and accesses while setting up and cleaning up, are left out.

@@ -53,8 +53,6 @@ const char *name_of(const volatile void *addr, char *text, size_t size)
 	}
 	if (!addr)
 		snprintf(text, size, "-");
-	else if (addr == RCU_KEY)
-		snprintf(text, size, "rcu");
 	else if (found == MAX_NAMES)
 		snprintf(text, size, "%p", (void *)addr);
 	else
@@ -87,8 +85,7 @@ static void print_trace(void)
 	static const char *const kinds[] = {
 		[IL_START] = "start", [IL_READ] = "read", [IL_WRITE] = "write", [IL_ADD] = "add",
 		[IL_LOCK] = "lock", [IL_UNLOCK] = "unlock", [IL_FENCE] = "fence",
-		[IL_WAIT] = "wait", [IL_WAKE] = "wake", [IL_GRACE_BEGIN] = "grace begin",
-		[IL_GRACE_END] = "grace end", [IL_FREE] = "free", [IL_BUFFER] = "buffer",
+		[IL_WAIT] = "wait", [IL_WAKE] = "wake", [IL_FREE] = "free", [IL_BUFFER] = "buffer",
 	};
 	char proc[40], where[60];
 	const struct event *ev;

@@ -10,7 +10,6 @@
  */
 #include <linux/llist.h>
 #include <linux/mutex.h>
-#include <linux/rcupdate.h>
 #include <linux/refcount.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
@@ -29,6 +28,7 @@
 static int x, y, z;
 static int r[4];
 static struct mutex lock, lock2;
+static spinlock_t spinlock;
 static struct object {
 	refcount_t refs;
 	int value;
@@ -48,6 +48,7 @@ static void setup(void)
 	memset(r, 0, sizeof(r));
 	mutex_init(&lock);
 	mutex_init(&lock2);
+	spin_lock_init(&spinlock);
 	init_waitqueue_head(&wq);
 	atomic64_set(&counter, 0);
 	init_llist_head(&list);
@@ -253,47 +254,6 @@ static void take_list(void)
 		r[2] = 1 + r[2] % 2;
 }
 
-/* Read-side sections */
-
-static int shared;
-
-static void rcu_reader(void)
-{
-	rcu_read_lock();
-	r[0] = READ_ONCE(shared);
-	r[1] = READ_ONCE(x);
-	rcu_read_unlock();
-}
-
-static void rcu_reader_twice(void)
-{
-	rcu_reader();
-	rcu_read_lock();
-	r[2] = READ_ONCE(x);
-	rcu_read_unlock();
-}
-
-static void rcu_writer(void)
-{
-	WRITE_ONCE(shared, 1);
-	synchronize_rcu();
-	WRITE_ONCE(x, 1);
-}
-
-static void rcu_setup(void)
-{
-	setup();
-	shared = 0;
-}
-
-static void rcu_finish(void)
-{
-	/* who did not see the first cannot have seen the second */
-	if (!r[0] && r[1])
-		il_fail("a grace period has not waited");
-	finish();
-}
-
 /* Waiting */
 
 static void wait_for_x(void)
@@ -417,9 +377,6 @@ LITMUS(branches, "what is done depends on what was read", 3, branch_0, branch_1,
 LITMUS_WITH(references, "the last reference frees", 2, setup, finish_freed, false, put_object,
 	    use_and_put);
 LITMUS(updates, "read-modify-write", 3, add_1, add_2, take_list);
-LITMUS_WITH(rcu, "read-side sections", 3, rcu_setup, rcu_finish, false, rcu_reader, rcu_reader,
-	    rcu_writer);
-LITMUS_WITH(rcu_twice, "two sections", 2, rcu_setup, rcu_finish, false, rcu_reader_twice, rcu_writer);
 LITMUS(wake, "waiting", 2, wait_for_x, wake_for_x);
 LITMUS(wake_twice, "waiting, and woken for nothing", 2, wait_for_x, wake_both);
 LITMUS_WITH(wake_buffers, "waiting, with buffers", 2, setup, finish, true, wait_for_x, wake_for_x);
@@ -458,10 +415,10 @@ static void lost_wake(void)
 
 static void sleeps_atomic(void)
 {
-	rcu_read_lock();
+	spin_lock(&spinlock);
 	mutex_lock(&lock);
 	mutex_unlock(&lock);
-	rcu_read_unlock();
+	spin_unlock(&spinlock);
 }
 
 static void uses_freed(void)
@@ -525,7 +482,7 @@ static void asserts_lock(void)
 LITMUS(deadlock, "locks in both orders", 2, deadlock_0, deadlock_1);
 LITMUS_WITH(missing_mb, "no barrier before the look for sleepers", 2, setup, finish, true,
 	    wait_for_x, lost_wake);
-LITMUS(atomic_sleep, "sleeps in a read-side section", 1, sleeps_atomic);
+LITMUS(atomic_sleep, "sleeps with a spinlock held", 1, sleeps_atomic);
 LITMUS_WITH(use_after_free, "a late read", 2, setup, finish_freed, false, uses_freed, frees);
 LITMUS(leak, "memory that nobody frees", 1, leaks);
 LITMUS_WITH(late_increment, "a reference from nothing", 2, setup, finish_freed, false, puts_twice,
@@ -539,9 +496,8 @@ LITMUS(not_held, "a lock that is not held", 1, asserts_lock);
 const struct il_scenario *const litmus[] = {
 	&litmus_sb, &litmus_sb_buffers, &litmus_sb_mb_buffers, &litmus_sb_half_buffers, &litmus_mp,
 	&litmus_mp_buffers, &litmus_iriw, &litmus_coherence, &litmus_locks, &litmus_locks_buffers,
-	&litmus_branches, &litmus_references, &litmus_updates, &litmus_rcu, &litmus_rcu_twice,
-	&litmus_wake, &litmus_wake_twice, &litmus_wake_buffers, &litmus_queue_tx,
-	&litmus_queue_pushes,
+	&litmus_branches, &litmus_references, &litmus_updates, &litmus_wake, &litmus_wake_twice,
+	&litmus_wake_buffers, &litmus_queue_tx, &litmus_queue_pushes,
 	NULL,
 };
 

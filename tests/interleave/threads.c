@@ -92,18 +92,6 @@ struct pending *next_of(unsigned int q, struct pending *room)
 	return room;
 }
 
-static bool grace_has_passed(const struct proc *proc)
-{
-	unsigned int i;
-
-	for (i = 0; i < il.n_threads; i++) {
-		if ((proc->grace_for & BIT(i)) && procs[i].rcu_nest &&
-		    procs[i].rcu_section == proc->grace_sections[i])
-			return false;
-	}
-	return true;
-}
-
 static bool is_enabled(unsigned int q)
 {
 	struct proc *proc = &procs[q % IL_MAX_THREADS];
@@ -119,8 +107,6 @@ static bool is_enabled(unsigned int q)
 		return !((const volatile struct il_lock *)proc->pending.addr)->busy;
 	case IL_WAIT:
 		return ((const volatile struct il_waiter *)proc->pending.addr)->woken;
-	case IL_GRACE_END:
-		return grace_has_passed(proc);
 	default:
 		return true;
 	}
@@ -215,8 +201,8 @@ static void thread_main(void)
 	struct proc *proc = &procs[il.current];
 
 	il.scenario->threads[il.current]();
-	if (proc->context.n_held || proc->context.n_atomic || proc->rcu_nest)
-		il_fail("a thread ends with a lock held or in a read-side section");
+	if (proc->context.n_held || proc->context.n_atomic)
+		il_fail("a thread ends with a lock held");
 	proc->live = false;
 	il.n_runnable--;
 	dispatch();
@@ -228,8 +214,6 @@ static void proc_reset(struct proc *proc)
 	memset(&proc->context, 0, sizeof(proc->context));
 	memset(proc->clock, 0, sizeof(proc->clock));
 	proc->n_events = 0;
-	proc->rcu_nest = proc->rcu_section = 0;
-	proc->grace_for = 0;
 	proc->n_buffered = 0;
 	proc->label = NULL;
 }

@@ -2,10 +2,16 @@
 /*
  * ioctl-fuzz: random commands from several processes and threads, on a kernel with the module
  *
- * main.c	options, processes that are killed and replaced, the verdict
+ * main.c	options, processes that are killed and replaced
  * process.c	one process: its threads, descriptors, signals
  * memory.c	what pointers point to: memory that is good, bad, or changes
- * calls.c	commands with arguments that are valid mostly
+ * known.c	which IDs which peer has, as far as that is known
+ * calls.c	commands
+ * results.c	what has succeeded and what has not, and the verdict
+ *
+ * Two of three commands are friendly: they are meant to succeed, and most of them are for the peers
+ * that all processes share, so that they meet in the middle of the module. The others are hostile:
+ * any of their arguments may be wrong.
  *
  * What is wrong shows in the kernel log, in processes that do not end, in errors that no command
  * may return, and in accounts that are not empty in the end.
@@ -47,10 +53,16 @@ enum guest_result {
 
 enum guest_call {
 	GUEST_OPEN,
-	GUEST_TRANSFER,
-	GUEST_SEND,
+	GUEST_CREATE,
+	GUEST_COPY,
+	GUEST_SEND_NONE,		/* to no destination */
+	GUEST_SEND_ONE,
+	GUEST_SEND_MANY,
+	GUEST_SEND_HANDLES,		/* with handles, to one or more */
 	GUEST_RECV,
-	GUEST_RELEASE,
+	GUEST_RELEASE_HANDLES,
+	GUEST_RELEASE_NODES,
+	GUEST_RELEASE_BOTH,
 	GUEST_NONSENSE,
 	GUEST_POLL,
 	GUEST_EPOLL,
@@ -62,12 +74,25 @@ enum guest_call {
 	_GUEST_CALL_N,
 };
 
-#define GUEST_N_IDENTS 64
-#define GUEST_N_IDS 48
+/* What comes out of a receive. */
+enum guest_news {
+	GUEST_DATA,
+	GUEST_HANDLES,			/* with handles */
+	GUEST_NODE_RELEASE,
+	GUEST_HANDLE_RELEASE,
+	_GUEST_NEWS_N,
+};
+
+#define GUEST_N_IDENTS 1024
+#define GUEST_N_IDS 32
 #define GUEST_N_SHARED 6
 
-/* What is known of a peer, by whoever has a descriptor of it. Anybody overwrites anything. */
+/*
+ * What is known of a peer, by whoever has a descriptor of it: IDs that it has, or 0. Whoever releases
+ * one takes it out first, so that most of them are right.
+ */
 struct guest_ident {
+	_Atomic unsigned int serial;	/* of the peer that this is about, see guest_ident_new() */
 	_Atomic uint64_t handles[GUEST_N_IDS];
 	_Atomic uint64_t nodes[GUEST_N_IDS];
 };
@@ -77,20 +102,26 @@ struct guest_shared {
 	uint64_t seed;
 	bool userfaultfd;
 	_Atomic uint64_t results[_GUEST_CALL_N][_GUEST_RESULT_N];
+	_Atomic uint64_t n_friendly[_GUEST_CALL_N];
+	_Atomic uint64_t n_friendly_ok[_GUEST_CALL_N];
+	_Atomic uint64_t news[_GUEST_NEWS_N];
 	_Atomic uint64_t n_carried;	/* handles in messages received */
-	_Atomic uint64_t n_notes;
 	_Atomic uint64_t n_faults;	/* resolved by userfaultfd */
 	_Atomic uint64_t n_shakes;
 	_Atomic uint64_t n_signals;
 	_Atomic int other_error;	/* the last one that is counted as GUEST_OTHER */
 	_Atomic int other_call;
-	_Atomic unsigned int next_ident;
+	_Atomic unsigned int last_serial;
 	struct guest_ident idents[GUEST_N_IDENTS];
 };
 
 extern struct guest_shared *guest;
-/* open before any process is made; and a pair of sockets through which peers are passed */
+/*
+ * Peers that a process has when it is made, and never closes; and a pair of sockets through which
+ * peers are passed.
+ */
 extern int guest_shared_fds[GUEST_N_SHARED];
+extern unsigned int guest_shared_serials[GUEST_N_SHARED];
 extern int guest_sockets[2];
 
 struct guest_rng {
@@ -117,11 +148,19 @@ static inline bool guest_once(struct guest_rng *rng, uint32_t n)
 /* A descriptor; others may close or replace it at any time. */
 struct guest_slot {
 	_Atomic int fd;			/* -1: none */
-	_Atomic unsigned int ident;
+	_Atomic unsigned int serial;
+};
+
+/* What a slot has had when it was looked at. */
+struct guest_peer {
+	int fd;
+	struct guest_ident *ident;
+	struct guest_slot *slot;	/* NULL: a shared one, which stays */
 };
 
 struct guest_thread {
 	struct guest_rng rng;
+	bool hostile;			/* the current command */
 	uint8_t *good;			/* memory that only this thread uses */
 	size_t n_good;			/* of it in use by the current command */
 	pthread_t pthread;
@@ -132,7 +171,7 @@ extern int guest_epoll;
 
 /* process.c; does not return */
 _Noreturn void guest_process(unsigned int number, uint64_t generation);
-int guest_count(enum guest_call call, int error);
+struct guest_slot *guest_pick_slot(struct guest_thread *thread);
 /* moves a descriptor to where the fuzzing threads do not close or replace it */
 int guest_keep_fd(int fd);
 
@@ -143,9 +182,34 @@ void guest_memory_init(struct guest_rng *rng);
 uint8_t *guest_memory_good(void);
 void *guest_handle_faults(void *unused);
 void *guest_shake(void *unused);
-/* room for @n bytes, filled with @from unless that is NULL; nearly always good */
+/* room for @n bytes, filled with @from unless that is NULL; of a hostile command, maybe bad */
 uint64_t guest_place(struct guest_thread *thread, const void *from, size_t n);
-bool guest_is_good(const struct guest_thread *thread, uint64_t addr);
+/* the same, for what nobody looks at: it may fault, which takes a while, and is still good */
+uint64_t guest_place_slow(struct guest_thread *thread, size_t n);
+/* whether all @n bytes are memory that only the thread changes */
+bool guest_is_good(const struct guest_thread *thread, uint64_t addr, size_t n);
+
+/* known.c */
+/* makes room for what is known of a new peer, in place of the oldest one; returns its serial */
+unsigned int guest_ident_new(void);
+struct guest_ident *guest_ident_of(unsigned int serial);
+/* one that is known, or 0 */
+uint64_t guest_find(struct guest_thread *thread, _Atomic uint64_t *ids);
+/* the same, and nobody else finds it any more */
+uint64_t guest_take(struct guest_thread *thread, _Atomic uint64_t *ids);
+/* returns the ID that had to give way, or 0 */
+uint64_t guest_remember(struct guest_thread *thread, _Atomic uint64_t *ids, uint64_t id);
+void guest_forget(struct guest_ident *ident, uint64_t id);
+
+/* results.c */
+/* both return @error */
+int guest_count(enum guest_call call, int error);
+int guest_count_command(const struct guest_thread *thread, enum guest_call call, int error);
+uint64_t guest_sum(enum guest_result result);
+/* whether all that should be seen in that time has been seen */
+bool guest_is_complete(unsigned int seconds);
+/* returns the number of failures */
+int guest_judge(unsigned int seconds);
 
 /* calls.c */
 void guest_transfer(struct guest_thread *thread);
@@ -153,6 +217,5 @@ void guest_send(struct guest_thread *thread);
 void guest_recv(struct guest_thread *thread);
 void guest_release(struct guest_thread *thread);
 void guest_nonsense(struct guest_thread *thread);
-struct guest_slot *guest_pick_slot(struct guest_thread *thread);
 
 #endif /* GUEST_H */

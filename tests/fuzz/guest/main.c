@@ -19,18 +19,9 @@
 #define CGROUP "/sys/fs/cgroup/fuzz"
 #define ACCOUNTS "/sys/kernel/debug/bus1/accounts"
 
-static const char *const call_names[_GUEST_CALL_N] = {
-	"open", "transfer", "send", "recv", "release", "nonsense", "poll", "epoll", "dup", "close",
-	"pass", "accept", "fork",
-};
-
-static const char *const result_names[_GUEST_RESULT_N] = {
-	"ok", "EFAULT", "EINVAL", "EBADRQC", "EDQUOT", "EAGAIN", "EMSGSIZE", "E2BIG", "EBADF",
-	"EOPNOTSUPP", "ENOTTY", "ENOMEM", "other",
-};
-
 struct guest_shared *guest;
 int guest_shared_fds[GUEST_N_SHARED];
+unsigned int guest_shared_serials[GUEST_N_SHARED];
 int guest_sockets[2];
 
 static unsigned int seconds = 60;
@@ -51,7 +42,9 @@ static void usage(void)
 	     "Random commands on /dev/bus1, from processes with threads that are killed and replaced,\n"
 	     "with memory that is bad or changes. Run it as root. Fails if userfaultfd is not there,\n"
 	     "unless it is told to do without; a memory limit for some of the processes is used\n"
-	     "where there is one. Prints how often each command had which result.");
+	     "where there is one. Prints how often each kind of command had which result, and fails\n"
+	     "if one of them has never succeeded, or most of those that are meant to succeed fail.\n"
+	     "On a slow machine it takes up to four times as long, for all of them to succeed.");
 }
 
 static void parse(int argc, char **argv)
@@ -121,14 +114,29 @@ static int open_as(uid_t uid)
 	return seteuid(0) ? -1 : fd;
 }
 
+/* Opens a peer that processes made from now on share. What has the old one goes on with it. */
+static bool renew_shared(unsigned int i)
+{
+	int fd = open_as(i % 3 ? 999 + i % 3 : 0);
+
+	guest_count(GUEST_OPEN, fd < 0 ? errno : 0);
+	if (fd < 0)
+		return false;
+	if (guest_shared_fds[i] >= 0)
+		close(guest_shared_fds[i]);
+	guest_shared_fds[i] = fd;
+	guest_shared_serials[i] = guest_ident_new();
+	return true;
+}
+
 static void setup(void)
 {
 	struct rlimit limit = { 1024, 1024 };
 	unsigned int i;
 
 	for (i = 0; i < GUEST_N_SHARED; i++) {
-		guest_shared_fds[i] = open_as(i % 3 ? 999 + i % 3 : 0);
-		if (guest_shared_fds[i] < 0) {
+		guest_shared_fds[i] = -1;
+		if (!renew_shared(i)) {
 			perror("/dev/bus1");
 			exit(EXIT_FAILURE);
 		}
@@ -170,16 +178,6 @@ static void end(unsigned int number)
 	pids[number] = 0;
 }
 
-static uint64_t sum(enum guest_result result)
-{
-	unsigned int call;
-	uint64_t n = 0;
-
-	for (call = GUEST_TRANSFER; call <= GUEST_RELEASE; call++)
-		n += guest->results[call][result];
-	return n;
-}
-
 /* A process that ends by itself is one that was killed for its memory, or has a fault. */
 static unsigned int reap(void)
 {
@@ -205,29 +203,34 @@ static unsigned int reap(void)
 static void fuzz(void)
 {
 	struct guest_rng rng = { guest->seed };
-	time_t end_time = time(NULL) + (time_t)seconds, report = time(NULL) + 10;
+	time_t began = time(NULL), report = began + 10;
 	unsigned int i, n_kills = 0, n_ends = 0;
 
-	while (time(NULL) < end_time) {
+	while (time(NULL) < began + (time_t)seconds ||
+	       (time(NULL) < began + 4 * (time_t)seconds && !guest_is_complete(seconds))) {
 		for (i = 0; i < N_PROCESSES; i++) {
 			if (!pids[i])
 				start(i);
 		}
 		usleep(100000 + guest_rand(&rng, 900000));
 		n_ends += reap();
-		if (guest_once(&rng, 2)) {
+		if (guest_once(&rng, 3)) {
 			end(guest_rand(&rng, N_PROCESSES));
 			n_kills++;
+			/* with what the killed one knew and nobody else does */
+			if (guest_once(&rng, 2))
+				renew_shared(guest_rand(&rng, GUEST_N_SHARED));
 		}
 		if (time(NULL) < report)
 			continue;
 		report = time(NULL) + (seconds > 600 ? 60 : 10);
 		printf("%llu commands succeeded, %llu found an empty queue, %u processes killed\n",
-		       (unsigned long long)sum(GUEST_OK), (unsigned long long)sum(GUEST_EAGAIN),
-		       n_kills);
+		       (unsigned long long)guest_sum(GUEST_OK),
+		       (unsigned long long)guest_sum(GUEST_EAGAIN), n_kills);
 		fflush(stdout);
 	}
-	printf("processes: %u killed, %u ended by themselves\n", n_kills, n_ends);
+	printf("%ld seconds; processes: %u killed, %u ended by themselves\n",
+	       (long)(time(NULL) - began), n_kills, n_ends);
 }
 
 static void end_all(void)
@@ -284,51 +287,6 @@ static void check_accounts(void)
 	}
 }
 
-static void print_results(void)
-{
-	unsigned int call, result;
-
-	printf("%-10s", "");
-	for (result = 0; result < _GUEST_RESULT_N; result++)
-		printf(" %10s", result_names[result]);
-	putchar('\n');
-	for (call = 0; call < _GUEST_CALL_N; call++) {
-		printf("%-10s", call_names[call]);
-		for (result = 0; result < _GUEST_RESULT_N; result++)
-			printf(" %10llu", (unsigned long long)guest->results[call][result]);
-		putchar('\n');
-	}
-	printf("handles received: %llu, notifications: %llu, faults resolved late: %llu, changes of "
-	       "memory: %llu, signals: %llu\n", (unsigned long long)guest->n_carried,
-	       (unsigned long long)guest->n_notes, (unsigned long long)guest->n_faults,
-	       (unsigned long long)guest->n_shakes, (unsigned long long)guest->n_signals);
-}
-
-/* Calls that do nothing find nothing. */
-static void check_results(void)
-{
-	unsigned int call;
-
-	for (call = 0; call < _GUEST_CALL_N; call++) {
-		if (call != GUEST_NONSENSE && !guest->results[call][GUEST_OK]) {
-			printf("%s: ", call_names[call]);
-			fail("never succeeded");
-		}
-		if (!guest->results[call][GUEST_OTHER])
-			continue;
-		printf("%s: %s: ", call_names[guest->other_call], strerror(guest->other_error));
-		fail("an error that there should not be");
-	}
-	if (sum(GUEST_OK) < 5 * seconds)
-		fail("too few commands succeeded");
-	if (2 * sum(GUEST_OK) < sum(GUEST_EBADRQC))
-		fail("too many commands had a wrong ID");
-	if (!guest->n_carried || !guest->n_notes || !sum(GUEST_EFAULT) || !sum(GUEST_EDQUOT))
-		fail("no handle, notification, fault or refusal was seen");
-	if (guest->userfaultfd && !guest->n_faults)
-		fail("userfaultfd was of no use");
-}
-
 int main(int argc, char **argv)
 {
 	guest = mmap(NULL, sizeof(*guest), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
@@ -346,8 +304,7 @@ int main(int argc, char **argv)
 	end_all();
 	close_all();
 	check_accounts();
-	print_results();
-	check_results();
+	n_failures += guest_judge(seconds);
 	printf("%s\n", n_failures ? "FAILED" : "passed");
 	return n_failures ? EXIT_FAILURE : EXIT_SUCCESS;
 }

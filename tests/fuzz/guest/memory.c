@@ -155,14 +155,16 @@ void *guest_shake(void *unused)
 			madvise(faulting + guest_rand(&shake_rng, N_FAULTING) * PAGE, PAGE,
 				MADV_DONTNEED);
 		guest->n_shakes++;
-		pause_us(guest_rand(&shake_rng, 300));
+		pause_us(guest_rand(&shake_rng, 2000));
 	}
 	return unused;
 }
 
-bool guest_is_good(const struct guest_thread *thread, uint64_t addr)
+bool guest_is_good(const struct guest_thread *thread, uint64_t addr, size_t n)
 {
-	return addr - (uintptr_t)thread->good < GUEST_GOOD_SIZE;
+	uint64_t at = addr - (uintptr_t)thread->good;
+
+	return at <= GUEST_GOOD_SIZE && n <= GUEST_GOOD_SIZE - at;
 }
 
 static uint64_t place_good(struct guest_thread *thread, const void *from, size_t n)
@@ -198,7 +200,7 @@ uint64_t guest_place(struct guest_thread *thread, const void *from, size_t n)
 	struct iovec local = { (void *)from, n }, remote;
 	uint8_t *place;
 
-	if (!guest_once(rng, 16))
+	if (!thread->hostile || !guest_once(rng, 8))
 		return place_good(thread, from, n);
 	if (guest_once(rng, 8)) {
 		static const uint64_t values[] = {
@@ -213,4 +215,11 @@ uint64_t guest_place(struct guest_thread *thread, const void *from, size_t n)
 	if (from && place < pages + PAGE_FAULTING * PAGE)
 		syscall(SYS_process_vm_writev, getpid(), &local, 1, &remote, 1, 0);
 	return (uintptr_t)place;
+}
+
+uint64_t guest_place_slow(struct guest_thread *thread, size_t n)
+{
+	if (thread->hostile || !guest->userfaultfd || n > PAGE || !guest_once(&thread->rng, 100))
+		return guest_place(thread, NULL, n);
+	return (uintptr_t)pages + (PAGE_FAULTING + guest_rand(&thread->rng, N_FAULTING)) * PAGE;
 }

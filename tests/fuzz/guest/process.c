@@ -22,26 +22,30 @@
 struct guest_slot guest_slots[GUEST_N_SLOTS];
 int guest_epoll = -1;
 
-/* Returns @error. */
-int guest_count(enum guest_call call, int error)
+/* One with a descriptor, if there are enough of them. */
+struct guest_slot *guest_pick_slot(struct guest_thread *thread)
 {
-	static const int errors[] = {
-		[GUEST_EFAULT] = EFAULT, [GUEST_EINVAL] = EINVAL, [GUEST_EBADRQC] = EBADRQC,
-		[GUEST_EDQUOT] = EDQUOT, [GUEST_EAGAIN] = EAGAIN, [GUEST_EMSGSIZE] = EMSGSIZE,
-		[GUEST_E2BIG] = E2BIG, [GUEST_EBADF] = EBADF, [GUEST_EOPNOTSUPP] = EOPNOTSUPP,
-		[GUEST_ENOTTY] = ENOTTY, [GUEST_ENOMEM] = ENOMEM,
-	};
-	unsigned int i;
+	struct guest_slot *slot;
+	unsigned int try;
 
-	for (i = 0; i < GUEST_N(errors) && errors[i] != error; i++)
-		;
-	if (i == GUEST_N(errors)) {
-		i = GUEST_OTHER;
-		guest->other_error = error;
-		guest->other_call = call;
+	for (try = 0; try < 4; try++) {
+		slot = &guest_slots[guest_rand(&thread->rng, GUEST_N_SLOTS)];
+		if (slot->fd >= 0)
+			break;
 	}
-	guest->results[call][i]++;
-	return error;
+	return slot;
+}
+
+/* One without a descriptor, or else any. */
+static struct guest_slot *pick_empty(struct guest_thread *thread)
+{
+	unsigned int i, at = guest_rand(&thread->rng, GUEST_N_SLOTS);
+
+	for (i = 0; i < GUEST_N_SLOTS; i++) {
+		if (guest_slots[(at + i) % GUEST_N_SLOTS].fd < 0)
+			return &guest_slots[(at + i) % GUEST_N_SLOTS];
+	}
+	return &guest_slots[at];
 }
 
 int guest_keep_fd(int fd)
@@ -58,30 +62,25 @@ static void become(uid_t uid)
 	syscall(SETRESUID, -1, uid, -1);
 }
 
-static int replace(struct guest_slot *slot, int fd, unsigned int ident)
+static int replace(struct guest_slot *slot, int fd, unsigned int serial)
 {
 	int old = atomic_exchange(&slot->fd, fd);
 
-	slot->ident = ident;
+	slot->serial = serial;
 	return old < 0 ? 0 : close(old);
 }
 
 static void do_open(struct guest_thread *thread, struct guest_slot *slot)
 {
 	static const uid_t uids[] = { 0, 1000, 1000, 1001 };
-	unsigned int ident;
 	int fd;
 
 	become(uids[guest_rand(&thread->rng, GUEST_N(uids))]);
 	fd = open("/dev/bus1", O_RDWR | O_CLOEXEC | (guest_once(&thread->rng, 2) ? O_NONBLOCK : 0));
 	become(0);
 	guest_count(GUEST_OPEN, fd < 0 ? errno : 0);
-	if (fd < 0)
-		return;
-	/* whoever has an older peer of this number knows nothing of it any more */
-	ident = GUEST_N_SHARED + guest->next_ident++ % (GUEST_N_IDENTS - GUEST_N_SHARED);
-	memset(&guest->idents[ident], 0, sizeof(guest->idents[ident]));
-	replace(slot, fd, ident);
+	if (fd >= 0)
+		replace(slot, fd, guest_ident_new());
 }
 
 static void do_dup(struct guest_thread *thread)
@@ -94,9 +93,9 @@ static void do_dup(struct guest_thread *thread)
 		return;
 	guest_count(GUEST_DUP, fd < 0 ? errno : 0);
 	if (fd >= 0 && fd != to->fd)
-		replace(to, fd, from->ident);
+		replace(to, fd, from->serial);
 	else if (fd >= 0)
-		to->ident = from->ident;
+		to->serial = from->serial;
 }
 
 /* Peers that processes share stay open in somebody. */
@@ -148,8 +147,8 @@ union control {
 static void do_pass(struct guest_thread *thread)
 {
 	struct guest_slot *slot = guest_pick_slot(thread);
-	unsigned int ident = slot->ident;
-	struct iovec vec = { &ident, sizeof(ident) };
+	unsigned int serial = slot->serial;
+	struct iovec vec = { &serial, sizeof(serial) };
 	union control control = {};
 	struct msghdr msg = {
 		.msg_iov = &vec, .msg_iovlen = 1,
@@ -172,8 +171,8 @@ static void do_pass(struct guest_thread *thread)
 
 static void do_accept(struct guest_thread *thread)
 {
-	unsigned int ident = 0;
-	struct iovec vec = { &ident, sizeof(ident) };
+	unsigned int serial = 0;
+	struct iovec vec = { &serial, sizeof(serial) };
 	union control control = {};
 	struct msghdr msg = {
 		.msg_iov = &vec, .msg_iovlen = 1,
@@ -190,18 +189,18 @@ static void do_accept(struct guest_thread *thread)
 		memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&msg)), sizeof(fd));
 	guest_count(GUEST_ACCEPT, fd < 0 ? EMFILE : 0);
 	if (fd >= 0)
-		replace(guest_pick_slot(thread), fd, ident);
+		replace(pick_empty(thread), fd, serial);
 }
 
 static void do_command(struct guest_thread *thread)
 {
 	uint32_t n = guest_rand(&thread->rng, 100);
 
-	if (n < 40)
+	if (n < 36)
 		guest_recv(thread);
-	else if (n < 66)
+	else if (n < 72)
 		guest_send(thread);
-	else if (n < 80)
+	else if (n < 85)
 		guest_transfer(thread);
 	else if (n < 97)
 		guest_release(thread);
@@ -234,7 +233,7 @@ static void do_fork(struct guest_thread *thread)
 static void step(struct guest_thread *thread)
 {
 	switch (guest_rand(&thread->rng, 200)) {
-	case 0 ... 4: do_open(thread, guest_pick_slot(thread)); break;
+	case 0 ... 4: do_open(thread, pick_empty(thread)); break;
 	case 5: do_open(thread, &guest_slots[guest_rand(&thread->rng, GUEST_N_SLOTS)]); break;
 	case 6 ... 10: do_dup(thread); break;
 	case 11 ... 13: do_close(thread); break;
@@ -242,10 +241,7 @@ static void step(struct guest_thread *thread)
 	case 20 ... 25: do_epoll(thread); break;
 	case 26 ... 27: do_pass(thread); break;
 	case 28 ... 29: do_accept(thread); break;
-	case 30:
-		if (guest_once(&thread->rng, 4))
-			do_fork(thread);
-		break;
+	case 30: do_fork(thread); break;
 	default: do_command(thread); break;
 	}
 }
@@ -297,7 +293,7 @@ _Noreturn void guest_process(unsigned int number, uint64_t generation)
 	guest_epoll = guest_keep_fd(epoll_create1(EPOLL_CLOEXEC));
 	for (i = 0; i < GUEST_N_SLOTS; i++) {
 		guest_slots[i].fd = i < GUEST_N_SHARED ? dup(guest_shared_fds[i]) : -1;
-		guest_slots[i].ident = i;
+		guest_slots[i].serial = i < GUEST_N_SHARED ? guest_shared_serials[i] : 0;
 	}
 	for (i = 0; i < N_THREADS; i++) {
 		threads[i].rng.state = rng.state + ((uint64_t)i + 3) * 0x1234567;

@@ -40,8 +40,6 @@ static inline void atomic64_set(atomic64_t *v, s64 i)
 	v->counter = i;
 }
 
-#define atomic64_read(_v) READ_ONCE((_v)->counter)
-
 #define atomic64_add_return(_i, _v)							\
 	il_add(IL_QUIET, (int64_t *)&(_v)->counter, (_i), IL_AT("atomic64_add_return"))
 #define atomic64_inc_return(_v) atomic64_add_return(1, (_v))

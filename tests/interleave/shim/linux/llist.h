@@ -19,8 +19,6 @@ static inline void init_llist_head(struct llist_head *list)
 	list->first = NULL;
 }
 
-#define llist_empty(_list) (!READ_ONCE((_list)->first))
-
 bool il_llist_add(bool quiet, struct llist_node *node, struct llist_head *list, const char *what);
 
 #define llist_add(_node, _list) il_llist_add(IL_QUIET, (_node), (_list), IL_AT("llist_add"))

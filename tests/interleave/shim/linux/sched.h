@@ -7,7 +7,6 @@
 /* nobody looks into it, and nobody is killed */
 #define current NULL
 #define fatal_signal_pending(_task) ((void)(_task), false)
-#define need_resched() false
 #define cond_resched() il_might_sleep(IL_AT("cond_resched"))
 #define __might_sleep(_file, _line) il_might_sleep(IL_AT("b1_relax"))
 

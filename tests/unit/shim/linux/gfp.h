@@ -10,6 +10,5 @@
 #define __GFP_ZERO 0x8u
 #define GFP_KERNEL 0x10u
 #define GFP_KERNEL_ACCOUNT (GFP_KERNEL | __GFP_ACCOUNT)
-#define GFP_ATOMIC 0x20u
 
 #endif /* SHIM_GFP_H */

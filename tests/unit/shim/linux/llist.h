@@ -18,11 +18,6 @@ static inline void init_llist_head(struct llist_head *list)
 	list->first = NULL;
 }
 
-static inline bool llist_empty(const struct llist_head *list)
-{
-	return !__atomic_load_n(&list->first, __ATOMIC_RELAXED);
-}
-
 static inline bool llist_add(struct llist_node *node, struct llist_head *list)
 {
 	struct llist_node *first = __atomic_load_n(&list->first, __ATOMIC_RELAXED);

@@ -22,11 +22,6 @@ static inline void cond_resched(void)
 		spin_lock(_lock);							\
 	} while (0)
 
-static inline bool need_resched(void)
-{
-	return shim_killed;
-}
-
 static inline bool fatal_signal_pending(const void *task)
 {
 	(void)task;

@@ -15,9 +15,4 @@ static inline uid_t __kuid_val(kuid_t uid)
 	return uid.val;
 }
 
-static inline bool uid_eq(kuid_t left, kuid_t right)
-{
-	return left.val == right.val;
-}
-
 #endif /* SHIM_UIDGID_H */
