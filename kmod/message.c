@@ -2,7 +2,6 @@
 #include <linux/atomic.h>
 #include <linux/minmax.h>
 #include <linux/mm.h>
-#include <linux/overflow.h>
 #include <linux/slab.h>
 
 #include "message.h"
@@ -16,41 +15,42 @@
  */
 #define B1_MESSAGE_INLINE (PAGE_SIZE / 2 - sizeof(struct b1_message))
 
+/* The same for a payload that messages share. */
+#define B1_PAYLOAD_INLINE (PAGE_SIZE / 2 - sizeof(struct b1_payload))
+
 /* The smallest allocation of its own for a payload, and the largest one that may be used again. */
 #define B1_MESSAGE_BUFFER PAGE_SIZE
 
+static void b1_payload_free(struct b1_tx *tx)
+{
+	struct b1_payload *payload = container_of(tx, struct b1_payload, tx);
+
+	if (payload->data != payload + 1)
+		kvfree(payload->data);
+	kfree(payload);
+}
+
 /**
- * b1_payload_new() - create room for bytes that messages share
+ * b1_payload_new() - create a transaction, and room for bytes that its messages share
  * @n_data:	number of bytes, uninitialised; up to MAX_RW_COUNT
  *
- * Return: a payload with one reference, or NULL if there is no memory.
+ * Return: a payload, to be ended with b1_tx_unref(); NULL if there is no memory.
  */
 struct b1_payload *b1_payload_new(size_t n_data)
 {
+	bool is_behind = n_data <= B1_PAYLOAD_INLINE;
 	struct b1_payload *payload;
 
-	payload = kmalloc(sizeof(*payload), GFP_KERNEL_ACCOUNT);
+	payload = kmalloc(sizeof(*payload) + (is_behind ? n_data : 0), GFP_KERNEL_ACCOUNT);
 	if (!payload)
 		return NULL;
-	refcount_set(&payload->refs, 1);
+	b1_tx_init(&payload->tx, b1_payload_free);
 	payload->size = n_data;
-	payload->data = kvmalloc(n_data, B1_MESSAGE_GFP);
+	payload->data = is_behind ? payload + 1 : kvmalloc(n_data, B1_MESSAGE_GFP);
 	if (payload->data)
 		return payload;
 	kfree(payload);
 	return NULL;
-}
-
-/**
- * b1_payload_unref() - drop a reference
- * @payload:	payload or NULL
- */
-void b1_payload_unref(struct b1_payload *payload)
-{
-	if (!payload || !refcount_dec_and_test(&payload->refs))
-		return;
-	kvfree(payload->data);
-	kfree(payload);
 }
 
 /* Adds new handles to all of @nodes; on failure those made so far are left in the message. */
@@ -111,9 +111,7 @@ static struct b1_message *b1_message_alloc(struct b1_peer *receiver, size_t room
 static bool b1_message_place_data(struct b1_message *message, size_t n_data,
 				  struct b1_payload *payload, size_t n_nodes)
 {
-	message->payload = payload;
 	if (payload) {
-		refcount_inc(&payload->refs);
 		message->data = payload->data;
 		message->data_size = payload->size;
 		return true;
@@ -140,7 +138,8 @@ static bool b1_message_place_data(struct b1_message *message, size_t n_data,
  * @trace:	what has been charged for 1 + @n_nodes objects and @n_data bytes; on success the
  *		charge belongs to the message
  * @n_data:	number of bytes
- * @payload:	the bytes, borrowed; or NULL to have them in the message, uninitialised
+ * @payload:	the bytes, borrowed until its transaction is that of the message; or NULL to have
+ *		them in the message, uninitialised
  * @nodes:	nodes to carry a handle to; borrowed
  * @n_nodes:	number of @nodes
  *
@@ -191,8 +190,6 @@ static __always_inline void b1_message_clear(struct b1_message *message)
 	}
 	if (message->n_charged || message->n_data)
 		b1_acct_discharge(message->charged, message->n_charged, message->n_data);
-	if (message->payload)
-		b1_payload_unref(message->payload);
 	b1_tx_unref(message->entry.tx);
 	b1_object_unref(&message->node->obj);
 }

@@ -6,8 +6,8 @@
  * messages make up a send is in send.h; user memory is copied in cdev.c.
  *
  * Objects: struct b1_message, one for each destination; all is constant once it is pushed, but for
- * the handles, which get their IDs and go live at the receiver. struct b1_payload, bytes that the
- * messages of a multicast share.
+ * the handles, which get their IDs and go live at the receiver. struct b1_payload, the transaction
+ * of a multicast with the bytes that its messages share.
  *
  * Lifetime: built by the sender, who may free it until it is pushed. Then it belongs to the queue;
  * whoever removes it from there receives or discards it. The memory of a message that was received
@@ -26,7 +26,6 @@
 #define B1_MESSAGE_H
 
 #include <linux/gfp.h>
-#include <linux/refcount.h>
 #include <linux/types.h>
 #include <linux/uidgid.h>
 
@@ -39,12 +38,16 @@
  */
 #define B1_MESSAGE_GFP (GFP_KERNEL_ACCOUNT | __GFP_NOWARN | __GFP_RETRY_MAYFAIL)
 
+/*
+ * What the messages of a multicast share. The transaction is the reference count, too: a message that
+ * is in a queue has a reference to it anyway.
+ */
 struct b1_payload {
-	refcount_t refs;
+	struct b1_tx tx;
 	size_t size;			/* of data */
 	/*
-	 * Allocated by itself: a power of two, as payloads often are, would need twice the memory
-	 * together with anything else, and the time to clear that.
+	 * Behind this, or allocated by itself: a power of two, as large payloads often are, would
+	 * need twice the memory together with anything else, and the time to clear that.
 	 */
 	void *data;
 };
@@ -56,9 +59,8 @@ struct b1_message {
 	size_t n_charged;
 	kuid_t account;			/* of the sender */
 	size_t n_data;
-	void *data;			/* in payload, in buffer, or behind the handles */
+	void *data;			/* in a payload, in buffer, or behind the handles */
 	size_t data_size;		/* bytes that there is room for at data */
-	struct b1_payload *payload;	/* counted; NULL: not shared */
 	void *buffer;			/* for what does not fit behind the handles, or NULL */
 	size_t buffer_size;
 	size_t room;			/* bytes from handles on */
@@ -72,7 +74,6 @@ static inline struct b1_message *b1_message_from_entry(struct b1_queue_entry *en
 }
 
 struct b1_payload *b1_payload_new(size_t n_data);
-void b1_payload_unref(struct b1_payload *payload);
 
 struct b1_message *b1_message_new(struct b1_node *node, kuid_t account,
 				  struct b1_acct_trace *trace, size_t n_data,

@@ -21,8 +21,6 @@ void b1_send_free(struct b1_send *send)
 		b1_message_free(dest->message);
 		b1_relax(i);
 	}
-	if (send->payload)
-		b1_payload_unref(send->payload);
 	b1_tx_unref(send->tx);
 	if (send->destinations != send->inline_destinations)
 		kvfree(send->destinations);
@@ -188,12 +186,10 @@ int b1_send_prepare(struct b1_send *send, const u64 *destinations, size_t n_dest
 		return ret;
 
 	if (n_live > 1) {
-		send->tx = b1_tx_new();
-		if (!send->tx)
-			return -ENOMEM;
 		send->payload = b1_payload_new(n_data);
 		if (!send->payload)
 			return -ENOMEM;
+		send->tx = &send->payload->tx;
 	}
 	for (i = 0; i < n_destinations; i++) {
 		dest = &send->destinations[i];

@@ -39,8 +39,8 @@ struct b1_send_destination {
 
 struct b1_send {
 	struct b1_peer *peer;
-	struct b1_tx *tx;		/* NULL for less than two messages */
-	struct b1_payload *payload;
+	struct b1_payload *payload;	/* NULL for less than two messages */
+	struct b1_tx *tx;		/* of the payload */
 	size_t n_data;
 	void *data;			/* where the payload goes; NULL: nobody receives it */
 	size_t data_size;		/* bytes that there is room for at data */

@@ -1,30 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include <linux/slab.h>
 
 #include "node.h"
 #include "peer.h"
 #include "relax.h"
 #include "tx.h"
-
-static void b1_tx_free(struct b1_tx *tx)
-{
-	kfree(tx);
-}
-
-/**
- * b1_tx_new() - create a transaction of its own
- *
- * Return: a transaction with one reference, or NULL if there is no memory.
- */
-struct b1_tx *b1_tx_new(void)
-{
-	struct b1_tx *tx;
-
-	tx = kmalloc(sizeof(*tx), GFP_KERNEL_ACCOUNT);
-	if (tx)
-		b1_tx_init(tx, b1_tx_free);
-	return tx;
-}
 
 /**
  * b1_tx_wake() - wake every peer that got a notification in a transaction

@@ -783,7 +783,7 @@ static const struct {
 } failures[] = {
 	{ prepare_none, fail_open, 2 },
 	{ prepare_none, fail_transfer, 2 + 1 + 2 + 1 },
-	{ prepare_multicast, fail_multicast, 5 + 12 + 12 * 12 },
+	{ prepare_multicast, fail_multicast, 3 + 12 + 12 * 12 },
 	{ prepare_none, fail_send, 3 },
 };
 
