@@ -319,6 +319,17 @@ struct ref_peer *ref_open(unsigned int uid, int result, uint64_t actor)
 	return peer;
 }
 
+static int ref_by_id(const void *a, const void *b)
+{
+	const struct ref_object *const *x = a, *const *y = b;
+
+	return (*x)->id < (*y)->id ? -1 : (*x)->id > (*y)->id;
+}
+
+/*
+ * What a close gives back is given back in the order of the IDs. (It matters if the handles of others
+ * are a charge of their sender: what is kept depends on how many claim something.)
+ */
 void ref_close(struct ref_peer *peer)
 {
 	struct ref_object **objects, *object;
@@ -332,6 +343,7 @@ void ref_close(struct ref_peer *peer)
 		if (object->id)
 			objects[n++] = object;
 	}
+	qsort(objects, n, sizeof(*objects), ref_by_id);
 	peer->open = false;
 	ref_release(peer, objects, n, true);
 	acct_discharge(peer->own, 1, 0);
