@@ -27,16 +27,27 @@ static void send_and_recv(int sender, int receiver)
 	}
 }
 
-/* Through the newest of many handles of the sender. */
+/* Through the newest of many handles of the sender, after each send through the oldest. */
 static void table(const struct row *row)
 {
 	int sender = bus_peer(), receiver = bus_peer();
-	uint64_t handle = bus_create(receiver, sender, NULL);
+	uint64_t oldest = bus_create(receiver, sender, NULL), newest;
 
 	bus_out_init(&out, data, sizeof(data));
 	bus_in_init(&in, data, sizeof(data));
-	bus_out_to(&out, bus_copy(sender, handle, row->size - 1));
-	send_and_recv(sender, receiver);
+	newest = bus_copy(sender, oldest, row->size - 1);
+	bus_out_to(&out, newest);
+	while (next_round()) {
+		out.destinations[0] = oldest;
+		bus_send(sender, &out);
+		bus_recv(receiver, &in);
+		out.destinations[0] = newest;
+		begin();
+		bus_send(sender, &out);
+		bus_recv(receiver, &in);
+		end();
+		bus_expect(&in, BUS1_MESSAGE_TYPE_USER, DATA_SIZE, 0);
+	}
 }
 
 /* At a queue that stays as long as it is. */

@@ -46,8 +46,8 @@ int main(int argc, char **argv)
 	for (i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
 		newest = fill(sender, newest, sizes[i] - have);
 		have = sizes[i];
-		measure(sender, receiver, dst.id, &first, &recv);
-		measure(sender, receiver, newest, &last, &recv);
+		measure(sender, receiver, newest, dst.id, &first, &recv);
+		measure(sender, receiver, dst.id, newest, &last, &recv);
 		if (!base)
 			base = first;
 		printf("%8zu handles: send through the oldest %lld, through the newest %lld\n",

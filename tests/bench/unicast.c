@@ -12,7 +12,7 @@ int main(void)
 	if (sender < 0 || receiver < 0)
 		die("/dev/bus1");
 	transfer(receiver, sender, 1, &src, &dst);
-	measure(sender, receiver, dst.id, &send, &recv);
+	measure(sender, receiver, dst.id, dst.id, &send, &recv);
 	printf("unicast, 64 bytes: send %lld, recv %lld, both %lld\n", (long long)send,
 	       (long long)recv, (long long)(send + recv));
 	return 0;
