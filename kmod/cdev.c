@@ -32,9 +32,10 @@
 static const struct file_operations b1_cdev_fops;
 
 /*
- * Structs and a few IDs, eight bytes at a time: without the calls that copy_from_user() and copy_to_user() are, and
- * without their look at the kernel's side, whose size is known here. There are eight of these in a
- * send and a receive; they take some 500 instructions less. @size is a multiple of 8.
+ * Structs and short arrays, eight bytes at a time: without the calls that copy_from_user() and
+ * copy_to_user() are, and without their look at the kernel's side, whose size is known here. There are
+ * eight of these in a send and a receive; they take some 500 instructions less. @size is a multiple
+ * of 8.
  */
 static __always_inline bool b1_cdev_get(void *to, const void __user *from, size_t size)
 {

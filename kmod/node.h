@@ -26,9 +26,8 @@
  * Locking:
  *	b1_node.lock (spinlock, innermost but for wait queues, never two): released, release_tx,
  *		handles, handles_end, n_handles, and node_link and notified of each linked handle of
- *		the node. A
- *		notification is pushed under it: after a look at notified, or at released, under
- *		the lock nobody pushes behind one's back.
+ *		the node. A notification is pushed under it: after a look at notified, or at
+ *		released, under the lock nobody pushes behind one's back.
  *	b1_queue.lock of the holder: held. Also orders live against the look at a notification.
  *	b1_peer.lock of the peer: collected, release_next, sender, and charged of live objects.
  *
