@@ -511,17 +511,20 @@ static bool b1_acct_move_all(struct b1_acct_trace *from, struct b1_acct_trace *t
 }
 
 /**
- * b1_acct_move() - charge objects to another trace of the same user
- * @from:	trace that is charged for them; may be freed by this if all is moved
+ * b1_acct_move() - discharge a trace, and charge objects to another one of the same user
+ * @from:	trace that is charged for all of it; may be freed by this if nothing is left
  * @to:		trace to be charged, which is charged for something else already; borrowed
- * @objects:	number of objects, 1 to some dozens
+ * @objects:	number of objects to be moved, 1 to some dozens
+ * @spent:	number of objects to be discharged before
+ * @bytes:	number of bytes to be discharged before
  *
- * The same as a charge of one object to @to and, if it is granted, a discharge of @from, for one
- * object after the other; but with the lock taken once.
+ * The same as a discharge of @spent and @bytes, and then a charge of one object to @to and, if it is
+ * granted, a discharge of @from, for one object after the other; but with the lock taken once.
  *
  * Return: how many were granted.
  */
-u64 b1_acct_move(struct b1_acct_trace *from, struct b1_acct_trace *to, u64 objects)
+u64 b1_acct_move(struct b1_acct_trace *from, struct b1_acct_trace *to, u64 objects, u64 spent,
+		 u64 bytes)
 {
 	struct b1_acct_user *user = to->quota->user;
 	u64 n = 0;
@@ -531,6 +534,8 @@ u64 b1_acct_move(struct b1_acct_trace *from, struct b1_acct_trace *to, u64 objec
 		return objects;
 
 	spin_lock(&user->lock);
+	b1_acct_return(from, B1_ACCT_OBJECTS, spent);
+	b1_acct_return(from, B1_ACCT_BYTES, bytes);
 	if (objects > 1 && to->quota == &user->own && b1_acct_move_all(from, to, objects))
 		n = objects;
 	while (n < objects && b1_acct_exchange(from, to, 1))

@@ -105,7 +105,8 @@ void b1_acct_trace_put(struct b1_acct_trace *trace);
 int b1_acct_charge(struct b1_acct_trace *trace, u64 objects, u64 bytes,
 		   enum b1_acct_slot *refusedp);
 void b1_acct_discharge(struct b1_acct_trace *trace, u64 objects, u64 bytes);
-u64 b1_acct_move(struct b1_acct_trace *from, struct b1_acct_trace *to, u64 objects);
+u64 b1_acct_move(struct b1_acct_trace *from, struct b1_acct_trace *to, u64 objects, u64 spent,
+		 u64 bytes);
 
 void b1_acct_trace_stat(struct b1_acct_trace *trace, struct b1_acct_stat *stat);
 struct b1_acct_trace *b1_acct_trace_next(struct b1_acct_trace *trace);

@@ -349,7 +349,8 @@ static int b1_cdev_collect(struct b1_peer *peer, const struct bus1_cmd_release *
 			return -EFAULT;
 		if (!ret)
 			ret = b1_peer_collect(peer, ids, n, release);
-		cond_resched();
+		if (n == ARRAY_SIZE(ids))
+			cond_resched();
 	}
 	return ret;
 }

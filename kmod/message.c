@@ -323,23 +323,26 @@ void b1_message_abort_install(struct b1_message *message)
 }
 
 /*
- * Moves the charge for the handles from the message to them. Those that the receiver cannot be
- * charged for stay a charge of the sender.
+ * Gives back the charge for the message, and moves that for the handles to them. Those that the
+ * receiver cannot be charged for stay a charge of the sender.
  */
 static void b1_message_recharge(struct b1_message *message, struct b1_acct_trace *own)
 {
-	size_t i, n_moved = 0;
+	size_t i, n_moved = 0, spent = 1, n_data = message->n_data;
 
 	for (i = 0; i < message->n_handles; i++) {
 		/* the trace of the sender may be gone after the last one */
-		if (i % B1_RELAX_BATCH == 0)
+		if (i % B1_RELAX_BATCH == 0) {
 			n_moved = i + b1_acct_move(message->charged, own,
 						   min_t(size_t, message->n_handles - i,
-							 B1_RELAX_BATCH));
+							 B1_RELAX_BATCH),
+						   spent, n_data);
+			spent = 0;
+			n_data = 0;
+		}
 		message->handles[i]->obj.charged = i < n_moved ? own : message->charged;
 		b1_relax(i);
 	}
-	message->n_charged -= message->n_handles;
 }
 
 /**
@@ -358,11 +361,12 @@ void b1_message_install(struct b1_message *message)
 
 	mutex_lock(&peer->queue.lock);
 	b1_queue_remove(&peer->queue, &message->entry);
-	/* without handles the trace may be gone after this; what is left to discharge is nothing */
-	b1_acct_discharge(message->charged, 1, message->n_data);
-	message->n_charged--;
+	if (message->n_handles)
+		b1_message_recharge(message, peer->own);
+	else
+		b1_acct_discharge(message->charged, 1, message->n_data);
 	message->n_data = 0;
-	b1_message_recharge(message, peer->own);
+	message->n_charged = 0;
 	/* each notification goes in front of those placed before */
 	for (i = message->n_handles; i > 0; i--) {
 		b1_handle_install(message->handles[i - 1], true);

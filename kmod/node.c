@@ -130,22 +130,6 @@ struct b1_node *b1_node_new(struct b1_peer *owner, struct b1_acct_trace *trace)
 	return node;
 }
 
-/*
- * The list of handles: appended to, and without the checks that list.h makes in many kernels, which
- * cost more than the rest of what is done for a handle under the lock.
- */
-static void b1_node_add_handle(struct b1_node *node, struct b1_handle *handle)
-{
-	struct hlist_node *link = &handle->node_link;
-
-	lockdep_assert_held(&node->lock);
-
-	link->next = NULL;
-	link->pprev = node->handles_end;
-	*node->handles_end = link;
-	node->handles_end = &link->next;
-}
-
 static void b1_node_remove_handle(struct b1_node *node, struct b1_handle *handle)
 {
 	struct hlist_node *link = &handle->node_link;
@@ -378,28 +362,19 @@ struct b1_acct_trace *b1_handle_find_sender(struct b1_handle *handle)
 }
 
 /**
- * b1_handle_link() - count a handle on its node
- * @handle:	new handle, private to the caller, who keeps another handle of that node linked, or
- *		owns the node and has not made it live yet
- *
- * Part of a commit: it cannot fail. If the node is released already, the handle is notified: as
- * part of the transaction of the release while that is not committed, so that the holder is not
- * told before the others; else by a notification that is held until the handle is live.
+ * b1_handle_link_released_locked() - what a handle becomes if its node is gone already
+ * @handle:	handle as for b1_handle_link(), to a released node that is locked
  */
-void b1_handle_link(struct b1_handle *handle)
+void b1_handle_link_released_locked(struct b1_handle *handle)
 {
 	struct b1_node *node = handle->node;
 
-	spin_lock(&node->lock);
-	if (!node->released) {
-		b1_node_add_handle(node, handle);
-		node->n_handles++;
-	} else if (node->release_tx) {
+	lockdep_assert_held(&node->lock);
+
+	if (node->release_tx)
 		b1_handle_notify_locked(handle, node->release_tx);
-	} else {
+	else
 		handle->held = true;
-	}
-	spin_unlock(&node->lock);
 }
 
 /**

@@ -158,9 +158,48 @@ int b1_handle_new_some(struct b1_node **nodes, size_t n, struct b1_peer *holder,
 struct b1_acct_trace *b1_handle_find_sender(struct b1_handle *handle);
 void b1_handle_free_later(struct b1_handle *handle, struct b1_handle_batch *batch);
 void b1_handle_free_batch(struct b1_handle_batch *batch);
-void b1_handle_link(struct b1_handle *handle);
+void b1_handle_link_released_locked(struct b1_handle *handle);
 void b1_handle_unlink(struct b1_handle *handle, struct b1_tx *tx);
 void b1_handle_place_note(struct b1_handle *handle, bool front);
+
+/*
+ * The list of handles: appended to, and without the checks that list.h makes in many kernels, which
+ * cost more than the rest of what is done for a handle under the lock.
+ */
+static inline void b1_node_add_handle(struct b1_node *node, struct b1_handle *handle)
+{
+	struct hlist_node *link = &handle->node_link;
+
+	lockdep_assert_held(&node->lock);
+
+	link->next = NULL;
+	link->pprev = node->handles_end;
+	*node->handles_end = link;
+	node->handles_end = &link->next;
+}
+
+/**
+ * b1_handle_link() - count a handle on its node
+ * @handle:	new handle, private to the caller, who keeps another handle of that node linked, or
+ *		owns the node and has not made it live yet
+ *
+ * Part of a commit: it cannot fail. If the node is released already, the handle is notified: as
+ * part of the transaction of the release while that is not committed, so that the holder is not
+ * told before the others; else by a notification that is held until the handle is live.
+ */
+static inline void b1_handle_link(struct b1_handle *handle)
+{
+	struct b1_node *node = handle->node;
+
+	spin_lock(&node->lock);
+	if (likely(!node->released)) {
+		b1_node_add_handle(node, handle);
+		node->n_handles++;
+	} else {
+		b1_handle_link_released_locked(handle);
+	}
+	spin_unlock(&node->lock);
+}
 
 /**
  * b1_object_publish() - let an object be found by its ID

@@ -112,11 +112,6 @@ put_own:
  * an object comes, and few objects with high IDs are as cheap as with low ones.
  */
 
-static struct b1_object *b1_peer_entry(const struct rb_node *node)
-{
-	return rb_entry_safe(node, struct b1_object, table_link);
-}
-
 /* The object with the lowest ID from @id on, or NULL. */
 static struct b1_object *b1_peer_next(struct b1_peer *peer, u64 id)
 {
@@ -138,36 +133,13 @@ static struct b1_object *b1_peer_next(struct b1_peer *peer, u64 id)
 }
 
 /**
- * b1_peer_insert_locked() - give an object an ID and put it in the table
- * @peer:	peer of the object; its table is locked, the rest needs not be
- * @obj:	object that is not live; nobody finds it before b1_object_publish()
- *
- * The table does not take a reference yet: the caller publishes the object and leaves its own to
- * the table, or takes the object out with b1_peer_erase(). The ID is used up either way.
- */
-void b1_peer_insert_locked(struct b1_peer *peer, struct b1_object *obj)
-{
-	struct rb_node *parent = peer->newest ? &peer->newest->table_link : NULL;
-
-	lockdep_assert_held(&peer->objects_lock);
-
-	/* IDs only rise: each object is the last one of the tree when it comes */
-	peer->last_id += 2;
-	obj->id = peer->last_id;
-	rb_link_node(&obj->table_link, parent,
-		     parent ? &parent->rb_right : &peer->objects.rb_node);
-	rb_insert_color(&obj->table_link, &peer->objects);
-	peer->newest = obj;
-}
-
-/**
  * b1_peer_erase_locked() - take an object out of the table
  * @peer:	peer of the object; its table is locked, the rest as well if the object is live
  * @obj:	object; not found any more when this returns
  *
  * Allocates nothing. The reference of the table goes to the caller.
  */
-void b1_peer_erase_locked(struct b1_peer *peer, struct b1_object *obj)
+static __always_inline void b1_peer_erase_locked(struct b1_peer *peer, struct b1_object *obj)
 {
 	lockdep_assert_held(&peer->objects_lock);
 
@@ -193,44 +165,6 @@ void b1_peer_erase(struct b1_peer *peer, struct b1_object *obj)
 	spin_lock(&peer->objects_lock);
 	b1_peer_erase_locked(peer, obj);
 	spin_unlock(&peer->objects_lock);
-}
-
-/* Finds a live object; borrowed until the peer is unlocked. */
-static struct b1_object *b1_peer_find(struct b1_peer *peer, u64 id)
-{
-	struct rb_node *node = peer->objects.rb_node;
-	struct b1_object *obj;
-
-	lockdep_assert_held(&peer->lock);
-	lockdep_assert_held(&peer->objects_lock);
-
-	while (node) {
-		obj = b1_peer_entry(node);
-		if (id == obj->id)
-			break;
-		node = id < obj->id ? node->rb_left : node->rb_right;
-	}
-	/*
-	 * Only this peer, locked by us, takes live objects out. Those that are not live may belong
-	 * to a transfer of another peer, which may take them out and free them after the unlock of
-	 * the table. Pairs with the store in b1_object_publish().
-	 */
-	return node && smp_load_acquire(&obj->live) ? obj : NULL;
-}
-
-/**
- * b1_peer_find_handle_locked() - look a handle up
- * @peer:	peer, locked, and its table as well
- * @id:		any number
- *
- * Return: the handle, borrowed until the peer is unlocked, whoever locks its table meanwhile; NULL
- * if @id names none.
- */
-struct b1_handle *b1_peer_find_handle_locked(struct b1_peer *peer, u64 id)
-{
-	struct b1_object *obj = b1_peer_find(peer, id);
-
-	return obj && !b1_object_is_node(obj) ? b1_handle_from_object(obj) : NULL;
 }
 
 /* as b1_peer_find_handle_locked(), for a single handle */
@@ -425,6 +359,23 @@ static void b1_peer_release_as(struct b1_peer *peer, struct b1_release *release,
 	b1_peer_release_free(release);
 }
 
+/*
+ * What most releases are: a single handle. The one notification that this may cause is a transaction
+ * by itself.
+ */
+static void b1_peer_release_handle(struct b1_peer *peer, struct b1_handle *handle)
+{
+	b1_peer_erase(peer, &handle->obj);
+	if (handle == peer->recent)
+		peer->recent = NULL;
+	b1_handle_unlink(handle, NULL);
+	b1_handle_drop_sender(handle);
+	/* others may keep the handle, for the transaction that notified it */
+	handle->obj.collected = false;
+	b1_object_discharge(&handle->obj);
+	b1_object_unref(&handle->obj);
+}
+
 /**
  * b1_peer_release() - release objects in one transaction
  * @peer:	peer, locked
@@ -434,11 +385,15 @@ static void b1_peer_release_as(struct b1_peer *peer, struct b1_release *release,
  */
 void b1_peer_release(struct b1_peer *peer, struct b1_release *release)
 {
-	struct b1_object *first;
+	struct b1_object *first = release->first;
 
-	if (!release->first)
+	if (!first)
 		return;
-	first = b1_object_ref(release->first);
+	if (!first->release_next && !b1_object_is_node(first)) {
+		b1_peer_release_handle(peer, b1_handle_from_object(first));
+		return;
+	}
+	b1_object_ref(first);
 	b1_peer_release_as(peer, release, &first->tx, false);
 	b1_object_unref(first);
 }

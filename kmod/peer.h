@@ -133,12 +133,75 @@ static inline int b1_peer_charge(struct b1_acct_trace *trace, u64 objects, u64 b
 	return ret;
 }
 
-void b1_peer_insert_locked(struct b1_peer *peer, struct b1_object *obj);
-void b1_peer_erase_locked(struct b1_peer *peer, struct b1_object *obj);
-struct b1_handle *b1_peer_find_handle_locked(struct b1_peer *peer, u64 id);
 void b1_peer_insert(struct b1_peer *peer, struct b1_object *obj);
 void b1_peer_erase(struct b1_peer *peer, struct b1_object *obj);
 struct b1_handle *b1_peer_find_handle(struct b1_peer *peer, u64 id);
+
+static inline struct b1_object *b1_peer_entry(const struct rb_node *node)
+{
+	return rb_entry_safe(node, struct b1_object, table_link);
+}
+
+/* Finds a live object; borrowed until the peer is unlocked. */
+static inline struct b1_object *b1_peer_find(struct b1_peer *peer, u64 id)
+{
+	struct rb_node *node = peer->objects.rb_node;
+	struct b1_object *obj;
+
+	lockdep_assert_held(&peer->lock);
+	lockdep_assert_held(&peer->objects_lock);
+
+	while (node) {
+		obj = b1_peer_entry(node);
+		if (id == obj->id)
+			break;
+		node = id < obj->id ? node->rb_left : node->rb_right;
+	}
+	/*
+	 * Only this peer, locked by us, takes live objects out. Those that are not live may belong
+	 * to a transfer of another peer, which may take them out and free them after the unlock of
+	 * the table. Pairs with the store in b1_object_publish().
+	 */
+	return node && smp_load_acquire(&obj->live) ? obj : NULL;
+}
+
+/**
+ * b1_peer_find_handle_locked() - look a handle up
+ * @peer:	peer, locked, and its table as well
+ * @id:		any number
+ *
+ * Return: the handle, borrowed until the peer is unlocked, whoever locks its table meanwhile; NULL
+ * if @id names none.
+ */
+static inline struct b1_handle *b1_peer_find_handle_locked(struct b1_peer *peer, u64 id)
+{
+	struct b1_object *obj = b1_peer_find(peer, id);
+
+	return obj && !b1_object_is_node(obj) ? b1_handle_from_object(obj) : NULL;
+}
+
+/**
+ * b1_peer_insert_locked() - give an object an ID and put it in the table
+ * @peer:	peer of the object; its table is locked, the rest needs not be
+ * @obj:	object that is not live; nobody finds it before b1_object_publish()
+ *
+ * The table does not take a reference yet: the caller publishes the object and leaves its own to
+ * the table, or takes the object out with b1_peer_erase(). The ID is used up either way.
+ */
+static inline void b1_peer_insert_locked(struct b1_peer *peer, struct b1_object *obj)
+{
+	struct rb_node *parent = peer->newest ? &peer->newest->table_link : NULL;
+
+	lockdep_assert_held(&peer->objects_lock);
+
+	/* IDs only rise: each object is the last one of the tree when it comes */
+	peer->last_id += 2;
+	obj->id = peer->last_id;
+	rb_link_node(&obj->table_link, parent,
+		     parent ? &parent->rb_right : &peer->objects.rb_node);
+	rb_insert_color(&obj->table_link, &peer->objects);
+	peer->newest = obj;
+}
 
 int b1_peer_collect(struct b1_peer *peer, const u64 *ids, size_t n, struct b1_release *release);
 void b1_peer_uncollect(struct b1_release *release);

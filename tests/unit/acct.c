@@ -1158,10 +1158,13 @@ static void twins_compare(void)
 	QUICK_ASSERT(twins[0][0]->quota->user->n_quotas == twins[1][0]->quota->user->n_quotas);
 }
 
-static u64 twins_move(size_t from, size_t to, u64 n)
+static u64 twins_move(size_t from, size_t to, u64 n, u64 spent, u64 bytes)
 {
-	u64 i, moved = b1_acct_move(twins[0][from], twins[0][to], n);
+	u64 i, moved;
 
+	moved = b1_acct_move(twins[0][from], twins[0][to], n, spent, bytes);
+	discharge(twins[1][from], OBJECTS, spent);
+	discharge(twins[1][from], BYTES, bytes);
 	for (i = 0; i < n && !charge(twins[1][to], OBJECTS, 1); i++)
 		discharge(twins[1][from], OBJECTS, 1);
 	QUICK_ASSERT(i == moved);
@@ -1196,10 +1199,10 @@ static void twins_charge(size_t i, u64 n)
 static u64 twins_step(unsigned long long *seed)
 {
 	size_t i = unit_random(seed, T_TRACES), to = unit_random(seed, 3);
-	u64 claimed = twins[0][i]->claimed.slots[OBJECTS] - (i < 3), n;
+	u64 claimed = twins[0][i]->claimed.slots[OBJECTS] - (i < 3), n, spent, bytes;
 
 	n = 1 + unit_random(seed, 12);
-	switch (unit_random(seed, 4)) {
+	switch (unit_random(seed, 5)) {
 	case 0:
 		if (!charge(twins[0][i], OBJECTS, n))
 			ck_assert_int_eq(charge(twins[1][i], OBJECTS, n), 0);
@@ -1210,9 +1213,16 @@ static u64 twins_step(unsigned long long *seed)
 	case 2:
 		twins_discharge(i, n < claimed ? n : claimed);
 		return 0;
+	case 3:
+		/* only to be given back by a move */
+		if (!charge(twins[0][i], BYTES, n))
+			ck_assert_int_eq(charge(twins[1][i], BYTES, n), 0);
+		return 0;
 	default:
 		n = n < claimed ? n : claimed;
-		return n ? n - twins_move(i, to, n) : 0;
+		spent = unit_random(seed, claimed - n + 1);
+		bytes = unit_random(seed, twins[0][i]->claimed.slots[BYTES] + 1);
+		return n ? n - twins_move(i, to, n, spent, bytes) : 0;
 	}
 }
 
@@ -1228,8 +1238,10 @@ START_TEST(batches)
 	}
 	ck_assert(_i > 3 || n_refused);
 	for (i = 0; i < T_TRACES; i++) {
-		for (k = 0; k < 2; k++)
+		for (k = 0; k < 2; k++) {
+			discharge(twins[k][i], BYTES, twins[k][i]->claimed.slots[BYTES]);
 			discharge(twins[k][i], OBJECTS, twins[k][i]->claimed.slots[OBJECTS]);
+		}
 	}
 }
 END_TEST

@@ -202,11 +202,55 @@ START_TEST(released_handle_keeps_no_account)
 	op_send(sender, to_other, "first");
 	expect_text(other, node, "first");
 	ck_assert_uint_eq(n_claim_from_others(), 1);
-	/* the transaction of the release is in the handle, and the other does not look yet */
-	RELEASE(sender, to_other);
+	/* if it is not alone the transaction is in the handle, and the other does not look yet */
+	if (_i)
+		RELEASE(sender, to_other, op_copy(sender, sender, to_other));
+	else
+		RELEASE(sender, to_other);
 	ck_assert_uint_eq(n_claim_from_others(), 0);
 	expect_handle_release(other, node);
 	op_close(other);
+}
+END_TEST
+
+static u64 n_claimed(struct b1_peer *peer)
+{
+	struct b1_acct_stat stat;
+
+	b1_acct_trace_stat(peer->own, &stat);
+	return stat.claimed.slots[B1_ACCT_OBJECTS];
+}
+
+/* at once, and not when the last reference goes; alone, or among others */
+START_TEST(released_handle_is_discharged)
+{
+	u64 ids[] = { op_copy(sender, sender, handle), op_copy(sender, sender, handle) };
+	struct b1_object *kept = b1_object_ref(op_object(sender, ids[0]));
+	u64 before = n_claimed(sender);
+
+	ck_assert_int_eq(op_release(sender, 1 + _i, ids), 0);
+	ck_assert_uint_eq(n_claimed(sender), before - 1 - _i);
+	b1_object_unref(kept);
+	ck_assert_uint_eq(n_claimed(sender), before - 1 - _i);
+}
+END_TEST
+
+/* The charges go from the sender to the receiver, some dozens at a time. */
+START_TEST(recharge_many)
+{
+	u64 handles[OPS_MAX], at_sender = n_claimed(sender), at_receiver = n_claimed(receiver);
+	size_t i;
+
+	for (i = 0; i < OPS_MAX; i++)
+		handles[i] = handle;
+	ck_assert_int_eq(op_multicast(sender, 1, &to_inbox, "many", OPS_MAX, handles), 0);
+	expect_handles(receiver, inbox, "many", OPS_MAX, handles);
+	ck_assert_uint_eq(n_claimed(sender), at_sender);
+	ck_assert_uint_eq(n_claimed(receiver), at_receiver + OPS_MAX);
+	ck_assert_uint_eq(op_node_of(sender, handle)->n_handles, 1 + OPS_MAX);
+	ck_assert_int_eq(op_release(receiver, OPS_MAX, handles), 0);
+	ck_assert_uint_eq(n_claimed(receiver), at_receiver);
+	ck_assert_uint_eq(op_node_of(sender, handle)->n_handles, 1);
 }
 END_TEST
 
@@ -959,7 +1003,9 @@ static void add_counting(Suite *suite)
 	tcase_add_test(tcase, node_release_for_many_handles);
 	tcase_add_test(tcase, release_of_unknown_changes_nothing);
 	tcase_add_test(tcase, messages_in_order);
-	tcase_add_test(tcase, released_handle_keeps_no_account);
+	tcase_add_loop_test(tcase, released_handle_keeps_no_account, 0, 2);
+	tcase_add_loop_test(tcase, released_handle_is_discharged, 0, 2);
+	tcase_add_test(tcase, recharge_many);
 	tcase_add_test(tcase, no_destination);
 	tcase_add_test(tcase, handle_in_flight_counts);
 	tcase_add_loop_test(tcase, discarded_messages_release_handles, 0, 2);

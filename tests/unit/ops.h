@@ -15,7 +15,8 @@
 #include "../../kmod/transfer.h"
 #include "unit.h"
 
-#define OPS_MAX 40
+/* more than are dealt with at once anywhere */
+#define OPS_MAX 130
 #define OPS_UID 1000
 /* more than anybody uses: limits are the subject of acct.c */
 #define OPS_ACCT_MAX (1ULL << 40)
