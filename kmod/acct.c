@@ -485,15 +485,15 @@ static bool b1_acct_exchange(struct b1_acct_trace *from, struct b1_acct_trace *t
 }
 
 /*
- * All at once, with the result of one after the other, if it is sure that each would be granted. For
- * who claims from itself: what others may claim depends on what their quota has, which changes.
+ * All at once, with the result of one after the other, if it is sure that each would be granted.
+ * For who claims from itself: what others may claim depends on what their quota has, which changes.
  *
  * A step of one object sets what is free in the quota of @to to the larger of that and of what the
- * step needs, less the object. What it needs grows by one from step to step. So n steps leave what a
- * step of n does, and in different quotas that is all. In one quota each step also gives the object
- * back, and cuts what is free down to a limit that does not change, because what is in use does not.
- * Of alternating a rising minimum and one maximum only the last pair counts: so the last step
- * decides, made as if the others had moved what is claimed and nothing else.
+ * step needs, less the object. What it needs grows by one from step to step. So n steps leave what
+ * a step of n does, and in different quotas that is all. In one quota each step also gives the
+ * object back, and cuts what is free down to a limit that does not change, because what is in use
+ * does not. Of alternating a rising minimum and one maximum only the last pair counts: so the last
+ * step decides, made as if the others had moved what is claimed and nothing else.
  */
 static bool b1_acct_move_all(struct b1_acct_trace *from, struct b1_acct_trace *to, u64 objects)
 {
@@ -518,7 +518,7 @@ static bool b1_acct_move_all(struct b1_acct_trace *from, struct b1_acct_trace *t
  * @spent:	number of objects to be discharged before
  * @bytes:	number of bytes to be discharged before
  *
- * The same as a discharge of @spent and @bytes, and then a charge of one object to @to and, if it is
+ * The same as a discharge of @spent and @bytes, then a charge of one object to @to and, if that is
  * granted, a discharge of @from, for one object after the other; but with the lock taken once.
  *
  * Return: how many were granted.

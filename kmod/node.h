@@ -62,7 +62,7 @@
 struct b1_peer;
 
 struct b1_object {
-	struct b1_tx tx;		/* reference count; transaction if released first in a call */
+	struct b1_tx tx;		/* reference count; may be the transaction of its release */
 	struct b1_peer *peer;		/* counted */
 	u64 id;				/* 0 before it has one */
 	struct b1_acct_trace *charged;	/* one object, pinned by that; NULL: none */

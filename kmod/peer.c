@@ -360,8 +360,8 @@ static void b1_peer_release_as(struct b1_peer *peer, struct b1_release *release,
 }
 
 /*
- * What most releases are: a single handle. The one notification that this may cause is a transaction
- * by itself.
+ * What most releases are: a single handle. The one notification that this may cause needs no
+ * transaction but its push.
  */
 static void b1_peer_release_handle(struct b1_peer *peer, struct b1_handle *handle)
 {
@@ -381,11 +381,13 @@ static void b1_peer_release_handle(struct b1_peer *peer, struct b1_handle *handl
  * @peer:	peer, locked
  * @release:	from b1_peer_collect(); the objects belong to nobody afterwards
  *
- * Allocates nothing and cannot fail: the transaction is the one in the first object.
+ * Allocates nothing and cannot fail: the transaction, if it takes one, is that in the first object.
  */
 void b1_peer_release(struct b1_peer *peer, struct b1_release *release)
 {
 	struct b1_object *first = release->first;
+
+	lockdep_assert_held(&peer->lock);
 
 	if (!first)
 		return;

@@ -21,7 +21,8 @@
  *	b1_peer.objects_lock (spinlock): the table, last_id and newest, because BUS1_CMD_TRANSFER of
  *		another peer inserts. Who has several objects takes it once, see b1_relax_lock().
  *
- * Context: all may sleep, but for b1_peer_ref(), b1_peer_unref() and b1_peer_wake().
+ * Context: may sleep, but for what is called with the table locked, b1_peer_ref(), b1_peer_unref()
+ * and b1_peer_wake().
  *
  * Ordering: see tx.h for b1_peer_wake(), node.h for b1_peer_find().
  */

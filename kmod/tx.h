@@ -8,8 +8,9 @@
  * queue.h; who pushes what is in node.h (notifications) and send.h (messages).
  *
  * Objects: struct b1_tx. The free function is constant after b1_tx_init() or b1_tx_construct(). A
- * multicast has one with the bytes that its messages share; release and close use the one inside the
- * object or peer they end, so that they need no memory. This is why the reference count of objects and peers is that of their transaction.
+ * multicast has one with the bytes that its messages share. Close, and a release of more than one
+ * handle, use the one inside the peer or first object that they end, so that they need no memory.
+ * This is why the reference count of objects and peers is that of their transaction.
  *
  * Lifetime: the creator holds one reference, each queue entry that points to a transaction holds
  * one more, b1_tx_unref() frees. Freeing never reaches another queue entry, so it does not recurse:
