@@ -15,7 +15,7 @@
 #include "../../kmod/transfer.h"
 #include "unit.h"
 
-#define OPS_MAX 40
+#define OPS_MAX 64
 #define OPS_UID 1000
 /* more than anybody uses: limits are the subject of acct.c */
 #define OPS_ACCT_MAX (1ULL << 40)
