@@ -591,32 +591,36 @@ static int b1_cdev_write_handles(u64 ptr, const struct b1_message *message)
 	return 0;
 }
 
-static __always_inline int b1_cdev_write_incoming(const struct bus1_cmd_recv *cmd,
-				  const struct bus1_message *request,
-				  const struct b1_cdev_incoming *in, struct b1_cdev_buffer *data)
+/* What messages and notifications have. */
+static __always_inline int b1_cdev_write_head(const struct bus1_cmd_recv *cmd,
+					      const struct b1_cdev_incoming *in)
 {
-	struct bus1_message __user *user_message = u64_to_user_ptr(cmd->ptr_message);
-	const struct b1_message *message = in->message;
-
-	if (message) {
-		if (message->n_handles && b1_cdev_write_handles(request->ptr_transfers, message))
-			return -EFAULT;
-		if (message->n_data && !b1_cdev_copy_to_buffer(data, message->data,
-							       message->data_size, message->n_data))
-			return -EFAULT;
-	}
 	if (!b1_cdev_put(u64_to_user_ptr(cmd->ptr_metadata), &in->metadata, sizeof(in->metadata)))
 		return -EFAULT;
-	return b1_cdev_write_message(user_message, in);
+	return b1_cdev_write_message(u64_to_user_ptr(cmd->ptr_message), in);
+}
+
+static __always_inline int b1_cdev_write_incoming(const struct bus1_cmd_recv *cmd,
+						  const struct bus1_message *request,
+						  const struct b1_cdev_incoming *in,
+						  struct b1_cdev_buffer *data)
+{
+	const struct b1_message *message = in->message;
+
+	if (message->n_handles && b1_cdev_write_handles(request->ptr_transfers, message))
+		return -EFAULT;
+	if (message->n_data && !b1_cdev_copy_to_buffer(data, message->data, message->data_size,
+						       message->n_data))
+		return -EFAULT;
+	return b1_cdev_write_head(cmd, in);
 }
 
 static int b1_cdev_recv_note(struct b1_peer *peer, const struct bus1_cmd_recv *cmd,
-			     const struct bus1_message *request,
 			     const struct b1_cdev_incoming *in)
 {
 	int ret;
 
-	ret = b1_cdev_write_incoming(cmd, request, in, NULL);
+	ret = b1_cdev_write_head(cmd, in);
 	if (ret)
 		return ret;
 	mutex_lock(&peer->queue.lock);
@@ -665,7 +669,7 @@ static __always_inline int b1_cdev_recv_locked(struct b1_peer *peer, const struc
 	else if (in.message)
 		ret = b1_cdev_recv_message(cmd, request, &in, &data);
 	else
-		ret = b1_cdev_recv_note(peer, cmd, request, &in);
+		ret = b1_cdev_recv_note(peer, cmd, &in);
 	b1_cdev_free_buffer(&data);
 	return ret;
 }

@@ -179,17 +179,9 @@ struct b1_message *b1_message_new(struct b1_node *node, kuid_t account,
 	return message;
 }
 
-/* Drops all that a message refers to. */
-static __always_inline void b1_message_clear(struct b1_message *message)
+/* What a message refers to when it has been received: it has no handles and charges any more. */
+static inline void b1_message_unref(struct b1_message *message)
 {
-	size_t i;
-
-	for (i = 0; i < message->n_handles; i++) {
-		b1_object_unref(&message->handles[i]->obj);
-		b1_relax(i);
-	}
-	if (message->n_charged || message->n_data)
-		b1_acct_discharge(message->charged, message->n_charged, message->n_data);
 	b1_tx_unref(message->entry.tx);
 	b1_object_unref(&message->node->obj);
 }
@@ -200,9 +192,17 @@ static __always_inline void b1_message_clear(struct b1_message *message)
  */
 void b1_message_free(struct b1_message *message)
 {
+	size_t i;
+
 	if (!message)
 		return;
-	b1_message_clear(message);
+	for (i = 0; i < message->n_handles; i++) {
+		b1_object_unref(&message->handles[i]->obj);
+		b1_relax(i);
+	}
+	if (message->n_charged)
+		b1_acct_discharge(message->charged, message->n_charged, message->n_data);
+	b1_message_unref(message);
 	b1_message_dealloc(message);
 }
 
@@ -398,7 +398,7 @@ void b1_message_recycle(struct b1_message *message)
 {
 	struct b1_peer *receiver = message->node->obj.peer;
 
-	b1_message_clear(message);
+	b1_message_unref(message);
 	if (message->buffer_size > B1_MESSAGE_BUFFER) {
 		kvfree(message->buffer);
 		message->buffer = NULL;

@@ -55,8 +55,9 @@ void bus_end(void)
 	if (*vfs_accounts())
 		ref_mismatch("with all peers closed there are accounts:\n%s", vfs_accounts());
 	vfs_unload();
-	if (shim_n_live())
-		ref_mismatch("%ld allocations are leaked", shim_n_live());
+	if (shim_n_live() || shim_n_caches())
+		ref_mismatch("%ld allocations and %ld caches are leaked", shim_n_live(),
+			     shim_n_caches());
 	ref_end();
 }
 

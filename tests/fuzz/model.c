@@ -486,12 +486,27 @@ static void check_parameters(void)
 		ref_mismatch("the module loads with maxima that are out of range");
 }
 
+/* Two caches and the device: without any of them there is no module, and nothing is left. */
+static void check_load_without_memory(void)
+{
+	unsigned long nth;
+
+	for (nth = 1; nth <= 3; nth++) {
+		shim_fail_nth = nth;
+		if (vfs_load(1, 1) != -ENOMEM || shim_fail_nth)
+			ref_mismatch("the module loads without memory");
+		if (shim_n_caches())
+			ref_mismatch("a module that does not load leaves caches");
+	}
+}
+
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
 	(void)argc;
 	(void)argv;
 	bus_trace = getenv("FUZZ_TRACE");
 	check_parameters();
+	check_load_without_memory();
 	return 0;
 }
 

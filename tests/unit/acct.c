@@ -393,6 +393,31 @@ START_TEST(overflow_of_claims)
 }
 END_TEST
 
+/* the same where what is charged already goes to another trace */
+START_TEST(overflow_of_moves)
+{
+	struct b1_acct_trace *from, *to[2];
+	struct state before;
+	int i;
+
+	setup_max(ALL, ALL);
+	from = get(OWNER, OWNER, 1);
+	to[0] = get(OWNER, OWNER, 2);
+	to[1] = get(OWNER, 8, 3);
+	ck_assert_int_eq(charge(from, OBJECTS, 1), 0);
+	/* all that one can have, and what twice nine times that is still counted */
+	ck_assert_int_eq(charge(to[_i], OBJECTS, _i ? ALL / 18 : ALL / 2), 0);
+	for (i = 0; i < 2; i++) {
+		before = state_of(to[_i]);
+		ck_assert_uint_eq(b1_acct_move(from, to[_i], 1, 0, 0), 0);
+		expect_state(to[_i], &before);
+		ck_assert_uint_eq(from->claimed.slots[OBJECTS], 1);
+	}
+	discharge(to[_i], OBJECTS, to[_i]->claimed.slots[OBJECTS]);
+	discharge(from, OBJECTS, 1);
+}
+END_TEST
+
 /* with all there is, nothing is lost to rounding, and others have their share of it */
 START_TEST(largest_maximum)
 {
@@ -1124,14 +1149,14 @@ END_TEST
  * same.
  */
 
-#define T_TRACES 5
+#define T_TRACES 6
 
 static struct b1_acct_trace *twins[2][T_TRACES];
 
 static void twins_begin(u64 max)
 {
 	/* the UID of the user, those of claimants in its quotas, and the actors */
-	static const u32 claimants[T_TRACES] = { 0, 0, 0, 3, 4 };
+	static const u32 claimants[T_TRACES] = { 0, 0, 0, 3, 4, 4 };
 	size_t i, k;
 
 	setup_max(max, max);
@@ -1222,7 +1247,13 @@ static u64 twins_step(unsigned long long *seed)
 		n = n < claimed ? n : claimed;
 		spent = unit_random(seed, claimed - n + 1);
 		bytes = unit_random(seed, twins[0][i]->claimed.slots[BYTES] + 1);
-		return n ? n - twins_move(i, to, n, spent, bytes) : 0;
+		/* peers only move what becomes their own */
+		if (!unit_random(seed, 4))
+			to = unit_random(seed, T_TRACES);
+		/* it has to be charged already */
+		if (!n || !twins[0][to]->claimed.slots[OBJECTS])
+			return 0;
+		return n - twins_move(i, to, n, spent, bytes);
 	}
 }
 
@@ -1278,6 +1309,7 @@ static void add_rules(Suite *suite)
 	tcase_add_loop_test(tcase, all_or_nothing, 0, N_SLOTS);
 	tcase_add_loop_test(tcase, overflow, 0, N_SLOTS);
 	tcase_add_loop_test(tcase, overflow_of_claims, 0, N_SLOTS);
+	tcase_add_loop_test(tcase, overflow_of_moves, 0, 2);
 	tcase_add_loop_test(tcase, largest_maximum, 0, N_SLOTS);
 	tcase_add_loop_test(tcase, idle_traces_do_not_count, 0, N_SLOTS);
 	tcase_add_loop_test(tcase, active_in_one_slot, 0, N_SLOTS);

@@ -808,8 +808,27 @@ static int fail_send(void)
 	return op_multicast(sender, 1, &to_inbox, "x", 2, (u64[]){ handle, to_inbox });
 }
 
+static int fail_send_one(void)
+{
+	return op_multicast(sender, 1, &to_inbox, "x", 1, &handle);
+}
+
+/* more than sits behind a message, or behind the transaction of some */
+static char long_text[4097];
+
+static int fail_send_long(void)
+{
+	return op_multicast(sender, 1, &to_inbox, long_text, 0, NULL);
+}
+
+static int fail_multicast_long(void)
+{
+	return op_multicast(sender, 2, (u64[]){ to_inbox, to_inbox }, long_text, 0, NULL);
+}
+
 static void prepare_none(void)
 {
+	memset(long_text, 'x', sizeof(long_text) - 1);
 }
 
 static void prepare_multicast(void)
@@ -829,6 +848,9 @@ static const struct {
 	{ prepare_none, fail_transfer, 2 + 1 + 2 + 1 },
 	{ prepare_multicast, fail_multicast, 3 + 12 + 12 * 12 },
 	{ prepare_none, fail_send, 3 },
+	{ prepare_none, fail_send_one, 2 },
+	{ prepare_none, fail_send_long, 2 },
+	{ prepare_none, fail_multicast_long, 2 + 2 },
 };
 
 /* The nodes have as many handles as they had, and nobody was told anything. */
@@ -880,10 +902,13 @@ START_TEST(killed)
 		destinations[i] = handle;
 	shim_killed = true;
 	ck_assert_int_eq(op_multicast(sender, UNIT_N(destinations), destinations, "x", 0, NULL), -EINTR);
+	ck_assert_int_eq(op_multicast(sender, 1, &handle, "x", UNIT_N(destinations), destinations),
+			 -EINTR);
 	ck_assert_int_eq(fail_transfer(), -EINTR);
 	shim_killed = false;
 	check_unchanged(live, n_handles);
-	ck_assert_int_eq(fail_multicast(), 0);
+	ck_assert_int_eq(op_multicast(sender, UNIT_N(destinations), destinations, "x",
+				      UNIT_N(destinations), destinations), 0);
 }
 END_TEST
 
@@ -981,6 +1006,29 @@ START_TEST(lookup_during_abort)
 }
 END_TEST
 
+/* The caches, which main() has made. */
+
+START_TEST(no_memory_for_caches)
+{
+	unsigned long nth;
+	int ret;
+
+	ck_assert_int_eq(shim_n_caches(), 2);
+	b1_node_exit_caches();
+	for (nth = 1;; nth++) {
+		ck_assert_int_eq(shim_n_caches(), 0);
+		shim_fail_nth = nth;
+		ret = b1_node_init_caches();
+		shim_fail_nth = 0;
+		if (!ret)
+			break;
+		ck_assert_int_eq(ret, -ENOMEM);
+	}
+	ck_assert_uint_eq(nth - 1, 2);
+	ck_assert_int_eq(shim_n_caches(), 2);
+}
+END_TEST
+
 static TCase *bus_case(Suite *suite, const char *name)
 {
 	TCase *tcase = tcase_create(name);
@@ -1049,11 +1097,21 @@ static void add_transactions(Suite *suite)
 	tcase_add_test(tcase, ends_allocate_nothing);
 }
 
+/* without any peers */
+static void add_load(Suite *suite)
+{
+	TCase *tcase = tcase_create("load");
+
+	tcase_add_test(tcase, no_memory_for_caches);
+	suite_add_tcase(suite, tcase);
+}
+
 int main(void)
 {
 	Suite *suite = suite_create("bus");
 
 	op_load();
+	add_load(suite);
 	add_counting(suite);
 	add_interleaving(suite);
 	add_transactions(suite);

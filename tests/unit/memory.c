@@ -68,16 +68,25 @@ START_TEST(closed_peer_keeps_no_memory)
 }
 END_TEST
 
-/* Sends that many bytes, receives them and compares. Returns how many allocations that took. */
-static unsigned long round_trip(size_t n_data)
+/*
+ * Sends that many bytes and handles, receives them and compares. Returns how many allocations that
+ * took.
+ */
+static unsigned long carry(size_t n_data, size_t n_handles)
 {
+	struct bus1_transfer transfers[OPS_MAX];
 	unsigned long n = shim_n_allocs();
 	struct b1_message *message;
 	struct b1_send send;
+	size_t i;
+
+	for (i = 0; i < n_handles; i++)
+		transfers[i] = (struct bus1_transfer){ .id = to_inbox };
 
 	mutex_lock(&sender->lock);
 	b1_send_init(&send, sender);
-	ck_assert_int_eq(b1_send_prepare(&send, &to_inbox, 1, NULL, 0, n_data), 0);
+	ck_assert_int_eq(b1_send_prepare(&send, &to_inbox, 1, transfers, n_handles, n_data),
+			 0);
 	ck_assert_uint_ge(send.data_size, n_data);
 	memset(send.data, n_data, send.data_size);
 	b1_send_commit(&send);
@@ -89,10 +98,17 @@ static unsigned long round_trip(size_t n_data)
 	ck_assert_uint_eq(message->n_data, n_data);
 	ck_assert_uint_ge(message->data_size, n_data);
 	ck_assert_uint_eq(((u8 *)message->data)[n_data - 1], n_data % 256);
+	b1_message_prepare_install(message);
+	ck_assert_uint_eq(message->n_handles, n_handles);
 	b1_message_install(message);
 	b1_message_recycle(message);
 	mutex_unlock(&receiver->lock);
 	return shim_n_allocs() - n;
+}
+
+static unsigned long round_trip(size_t n_data)
+{
+	return carry(n_data, 0);
 }
 
 /* up to a page is kept in a place of its own; what is larger is not kept */
@@ -111,6 +127,36 @@ START_TEST(large_payloads)
 	ck_assert_uint_eq(round_trip(max_inline), 1);
 	ck_assert_uint_eq(round_trip(1), again / 2);
 	ck_assert_uint_eq(round_trip(max_inline), again / 2);
+}
+END_TEST
+
+/* nor is a message with handles and payload that together are more than sits behind one otherwise */
+START_TEST(large_messages)
+{
+	const size_t max_inline = PAGE_SIZE / 2 - sizeof(struct b1_message);
+
+	carry(max_inline - sizeof(struct b1_handle *), 1);
+	ck_assert_int_eq(!!receiver->spare, !IS_ENABLED(CONFIG_KASAN));
+	carry(max_inline, 1);
+	ck_assert_ptr_null(receiver->spare);
+}
+END_TEST
+
+/* what is to be wiped when it is freed is not kept */
+START_TEST(wiped_memory)
+{
+	unsigned long n;
+
+	shim_init_on_free = true;
+	op_send(sender, to_inbox, "secret");
+	expect_text(receiver, inbox, "secret");
+	ck_assert_ptr_null(receiver->spare);
+	n = shim_n_allocs();
+	op_send(sender, to_inbox, "public");
+	ck_assert_uint_eq(shim_n_allocs() - n, 1);
+	shim_init_on_free = false;
+	expect_text(receiver, inbox, "public");
+	ck_assert_int_eq(!!receiver->spare, !IS_ENABLED(CONFIG_KASAN));
 }
 END_TEST
 
@@ -170,6 +216,8 @@ int main(void)
 	tcase_add_test(tcase, memory_is_used_again);
 	tcase_add_test(tcase, closed_peer_keeps_no_memory);
 	tcase_add_test(tcase, large_payloads);
+	tcase_add_test(tcase, large_messages);
+	tcase_add_test(tcase, wiped_memory);
 	tcase_add_test(tcase, shared_payload);
 	tcase_add_loop_test(tcase, last_destination, 0, 2);
 	suite_add_tcase(suite, tcase);

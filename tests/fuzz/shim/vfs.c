@@ -51,6 +51,8 @@ bool vfs_is_killed(void)
 int misc_register(struct miscdevice *misc)
 {
 	WARN_ON(vfs_misc);
+	if (shim_alloc_fails())
+		return -ENOMEM;
 	vfs_misc = misc;
 	return 0;
 }

@@ -15,6 +15,7 @@
 shim_hook_t shim_hook;
 unsigned long shim_fail_nth;
 bool shim_killed;
+bool shim_init_on_free;
 int shim_mb_word;
 
 _Noreturn void shim_bug(const char *file, int line, const char *what)
@@ -182,6 +183,7 @@ struct shim_chunk {
 
 static long shim_live;
 static unsigned long shim_allocs;
+static long shim_caches;
 
 unsigned long shim_n_allocs(void)
 {
@@ -191,6 +193,11 @@ unsigned long shim_n_allocs(void)
 long shim_n_live(void)
 {
 	return __atomic_load_n(&shim_live, __ATOMIC_RELAXED);
+}
+
+long shim_n_caches(void)
+{
+	return __atomic_load_n(&shim_caches, __ATOMIC_RELAXED);
 }
 
 bool shim_alloc_fails(void)
@@ -242,16 +249,24 @@ void kvfree(const void *ptr)
 struct kmem_cache *kmem_cache_create(const char *name, unsigned int size, unsigned int align,
 				     unsigned long flags, void (*ctor)(void *ptr))
 {
-	struct kmem_cache *cache = malloc(sizeof(*cache));
+	struct kmem_cache *cache;
 
-	if (cache)
-		*cache = (struct kmem_cache){ .size = size, .ctor = ctor };
+	if (shim_alloc_fails())
+		return NULL;
+	cache = malloc(sizeof(*cache));
+	if (!cache)
+		return NULL;
+	*cache = (struct kmem_cache){ .size = size, .ctor = ctor };
+	__atomic_fetch_add(&shim_caches, 1, __ATOMIC_RELAXED);
 	return cache;
 }
 
 void kmem_cache_destroy(struct kmem_cache *cache)
 {
-	WARN_ON(cache && cache->n_live);
+	if (!cache)
+		return;
+	WARN_ON(cache->n_live);
+	__atomic_fetch_sub(&shim_caches, 1, __ATOMIC_RELAXED);
 	free(cache);
 }
 

@@ -39,9 +39,15 @@ extern unsigned long shim_fail_nth;
 /* While set, the caller is being killed. */
 extern bool shim_killed;
 
+/* While set, what is freed is to be wiped. */
+extern bool shim_init_on_free;
+
 /* Allocations made so far, and those that were not freed yet. */
 unsigned long shim_n_allocs(void);
 long shim_n_live(void);
+
+/* Caches that were created and not destroyed. */
+long shim_n_caches(void);
 
 /* Lines that would have been logged. */
 unsigned long shim_n_logged(void);

@@ -5,11 +5,13 @@
 #include <linux/slab.h>
 #include <linux/types.h>
 
+#include "../shim.h"
+
 #define PAGE_SIZE 4096UL
 
 static inline bool want_init_on_free(void)
 {
-	return false;
+	return shim_init_on_free;
 }
 
 #endif /* SHIM_MM_H */
