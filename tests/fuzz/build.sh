@@ -82,6 +82,6 @@ run_target() {
 	local dir=$1 target=$2 prefix=$3
 	shift 3
 	ASAN_OPTIONS=detect_leaks=0:malloc_context_size=6:quarantine_size_mb=32 \
-		"$dir/$target" -max_len="$(max_len "$target")" -len_control=0 -timeout=60 \
+		"$dir/$target" -max_len="$(max_len "$target")" -len_control=0 -timeout=300 \
 		-artifact_prefix="$prefix" -print_final_stats=1 "$@"
 }

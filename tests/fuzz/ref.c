@@ -71,24 +71,24 @@ void ref_end(void)
 
 struct ref_object *ref_new(struct ref_peer *peer, struct ref_object *node, struct acct_trace *trace)
 {
-	struct ref_object *object = ref_alloc(sizeof(*object)), **end = &peer->objects;
+	struct ref_object *object = ref_alloc(sizeof(*object));
 
 	object->peer = peer;
 	object->node = node;
 	object->trace = trace;
-	while (*end)
-		end = &(*end)->next;
-	*end = object;
+	object->place = peer->end;
+	*object->place = object;
+	peer->end = &object->next;
 	return object;
 }
 
 static void ref_forget(struct ref_object *object)
 {
-	struct ref_object **place = &object->peer->objects;
-
-	while (*place != object)
-		place = &(*place)->next;
-	*place = object->next;
+	*object->place = object->next;
+	if (object->next)
+		object->next->place = object->place;
+	else
+		object->peer->end = object->place;
 }
 
 struct ref_object *ref_find(struct ref_peer *peer, uint64_t id)
@@ -310,6 +310,7 @@ struct ref_peer *ref_open(unsigned int uid, int result, uint64_t actor)
 	if (result)
 		return NULL;
 	peer = ref_alloc(sizeof(*peer));
+	peer->end = &peer->objects;
 	peer->uid = uid;
 	peer->actor = actor;
 	peer->open = true;

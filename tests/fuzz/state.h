@@ -11,6 +11,7 @@
 /* A node or a handle, from its creation to its release. */
 struct ref_object {
 	struct ref_object *next;	/* of the same peer */
+	struct ref_object **place;	/* what points to this one */
 	struct ref_peer *peer;
 	struct ref_object *node;	/* NULL: this is a node */
 	uint64_t id;			/* 0: a handle in a message that has not been received */
@@ -42,6 +43,7 @@ struct ref_peer {
 	bool woken;
 	uint64_t last_id;
 	struct ref_object *objects;
+	struct ref_object **end;	/* where the next one goes; there are many at times */
 	struct ref_entry *queue;
 	struct acct_trace *own;
 };
