@@ -75,10 +75,10 @@ struct b1_acct_trace {
 };
 
 struct b1_acct_quota {
-	struct b1_acct_user *user;
 	u64 n_traces;			/* active ones */
 	struct b1_acct_amounts claimed;
 	struct b1_acct_amounts avail;
+	struct b1_acct_user *user;
 	struct b1_acct_item item;	/* b1_acct_user.quotas, by UID of the claimant */
 	struct rb_root traces;		/* by actor; b1_acct_lock */
 	struct b1_acct_trace first;	/* of whoever comes when it is free; b1_acct_lock */
@@ -89,8 +89,12 @@ struct b1_acct_user {
 	struct rb_root quotas;		/* by UID; b1_acct_lock */
 	struct b1_acct_amounts max;
 
+	/*
+	 * All that a claim of the user from itself changes, but for the trace, is in one cache line, as
+	 * far as n_traces, claimed and avail of its quota. The peers of a user share nothing else.
+	 */
 	spinlock_t lock ____cacheline_aligned_in_smp;
-	u64 n_quotas;			/* active ones */
+	u32 n_quotas;			/* active ones */
 	struct b1_acct_amounts avail;
 	struct b1_acct_quota own;	/* its claims from itself; in the tree while it has traces */
 };

@@ -248,7 +248,6 @@ void b1_send_commit(struct b1_send *send)
 			b1_send_finish(dest);
 		b1_relax(i++);
 	}
-	/* nothing is left for b1_send_free() */
 	send->n_destinations = 0;
 	if (!send->tx)
 		return;
@@ -258,4 +257,7 @@ void b1_send_commit(struct b1_send *send)
 			b1_send_finish(dest);
 		b1_relax(i++);
 	}
+	/* nothing is left for b1_send_free(), but arrays if they are not inline */
+	b1_tx_unref(send->tx);
+	send->tx = NULL;
 }

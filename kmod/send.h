@@ -78,7 +78,7 @@ static inline void b1_send_init(struct b1_send *send, struct b1_peer *peer)
  */
 static inline void b1_send_deinit(struct b1_send *send)
 {
-	/* nothing is left of a short message to one receiver, once it is committed */
+	/* nothing is left of a send to few receivers, once it is committed */
 	if (send->n_destinations || send->tx || send->destinations != send->inline_destinations ||
 	    send->nodes != send->inline_nodes)
 		b1_send_free(send);
