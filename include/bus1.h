@@ -22,7 +22,8 @@ extern "C" {
  * bus1_peer_new() - become a peer
  *
  * Return: a new file descriptor (O_RDWR | O_CLOEXEC), to be closed with close(2), or the negative
- * error of open(2); -ENOENT and -ENXIO mean that the kernel module is not loaded.
+ * error of open(2); -ENOENT, -ENODEV and -ENXIO mean that there is no device, mostly because the
+ * kernel module is not loaded.
  */
 int bus1_peer_new(void);
 

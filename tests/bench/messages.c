@@ -66,9 +66,9 @@ static void ping_pong(const struct row *row)
 	.data = &transport_##_transport, .size = _size }
 #define PING_PONG_ALL(_size) \
 	PING_PONG("bus1", bus1_poll, _size), PING_PONG("seqpacket", seqpacket, _size), \
-	PING_PONG("seqpacket+poll", seqpacket_poll, _size), PING_PONG("pipe", pipe, _size), \
-	PING_PONG("mq", mq, _size), PING_PONG("binder", binder, _size), \
-	PING_PONG("dbus-broker", dbus, _size)
+	PING_PONG("seqpacket+poll", seqpacket_poll, _size), PING_PONG("dgram", dgram, _size), \
+	PING_PONG("pipe", pipe, _size), PING_PONG("mq", mq, _size), \
+	PING_PONG("binder", binder, _size), PING_PONG("dbus-broker", dbus, _size)
 
 const struct row ping_pong_rows[] = {
 	PING_PONG_ALL(0), PING_PONG_ALL(64), PING_PONG_ALL(1024), PING_PONG_ALL(4096),

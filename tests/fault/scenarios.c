@@ -327,9 +327,9 @@ static void setup_recv_20(struct world *w)
 	setup_recv(w, 20, 200, 20);
 }
 
-static void setup_recv_400(struct world *w)
+static void setup_recv_80(struct world *w)
 {
-	setup_recv(w, 400, 64, 1);
+	setup_recv(w, 80, 64, 1);
 }
 
 static void setup_recv_short(struct world *w)
@@ -476,7 +476,7 @@ const struct scenario scenarios[] = {
 	{ "recv: 1 MiB, 1 handle, 20 iovecs", setup_recv_1m, call_recv },
 	{ "recv: 1 handle", setup_recv_1, call_recv },
 	{ "recv: 20 handles, 20 iovecs", setup_recv_20, call_recv },
-	{ "recv: 400 handles", setup_recv_400, call_recv, .kinds = FEW_PAGES },
+	{ "recv: 80 handles", setup_recv_80, call_recv },
 	{ "recv: 3 handles, room for 2", setup_recv_short, call_recv, .want = -EMSGSIZE },
 	{ "recv: handles of dead nodes", setup_recv_dead, call_recv },
 	{ "recv: NODE_RELEASE", setup_recv_node_release, call_recv },

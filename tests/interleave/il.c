@@ -8,6 +8,7 @@
 
 bool il_running;
 bool il_loud;
+bool il_reuse;
 
 /* Locks: whether they may be taken */
 

@@ -76,6 +76,8 @@ struct il_waiter {
 
 extern bool il_running;		/* threads run; not while setting up or cleaning up */
 extern bool il_loud;
+/* Receivers use the memory of messages again: else a late use of one is seen. */
+extern bool il_reuse;
 /* if set, a failure leaves there which run it was */
 extern uint64_t *il_failed_run;
 
@@ -162,6 +164,7 @@ struct il_scenario {
 	void (*finish)(void);		/* with all threads ended: checks, then cleans up */
 	bool loud;			/* accounting has events, too */
 	bool buffers;			/* with store buffers */
+	bool reuse;			/* receivers use the memory of messages again */
 	bool random;			/* too large to be searched at all */
 };
 
@@ -191,6 +194,7 @@ struct il_options {
 	uint64_t run;			/* the first one of a random search */
 	unsigned int preemptions;
 	bool buffers;			/* with store buffers, whatever the scenario says */
+	bool reuse;			/* with memory that is used again, whatever the scenario says */
 	bool collect;			/* classes */
 	const char *schedule;		/* for a replay */
 	bool verbose;

@@ -20,6 +20,7 @@ static const char usage[] =
 	"  --preemptions N   without reduction: all schedules with at most N preemptions\n"
 	"  --random          random schedules; also of the scenarios that are too large for all\n"
 	"  --buffers         with store buffers, in all scenarios\n"
+	"  --reuse           receivers use the memory of messages again, in all scenarios\n"
 	"  --seconds N       stop after N seconds of each scenario; random: of all together\n"
 	"  --seed N          seed of a random search (default 1)\n"
 	"  --run N           only the random schedule with this number\n"
@@ -176,7 +177,8 @@ static void parse(int argc, char **argv, bool *selftestp)
 	static const struct option names[] = {
 		{ "list", 0, NULL, 'l' }, { "full", 0, NULL, 'f' },
 		{ "preemptions", 1, NULL, 'p' }, { "random", 0, NULL, 'r' },
-		{ "buffers", 0, NULL, 'b' }, { "seconds", 1, NULL, 't' }, { "seed", 1, NULL, 's' }, { "run", 1, NULL, 'n' },
+		{ "buffers", 0, NULL, 'b' }, { "reuse", 0, NULL, 'u' },
+		{ "seconds", 1, NULL, 't' }, { "seed", 1, NULL, 's' }, { "run", 1, NULL, 'n' },
 		{ "replay", 1, NULL, 'y' }, { "verbose", 0, NULL, 'v' },
 		{ "stop", 0, NULL, 'o' }, { "selftest", 0, NULL, 'x' }, { "help", 0, NULL, 'h' }, {},
 	};
@@ -200,6 +202,9 @@ static void parse(int argc, char **argv, bool *selftestp)
 			break;
 		case 'b':
 			options.buffers = true;
+			break;
+		case 'u':
+			options.reuse = true;
 			break;
 		case 't':
 			options.seconds = strtod(optarg, NULL);

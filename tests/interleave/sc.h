@@ -10,6 +10,7 @@
  *	sc_transfer.c	handles that are copied
  *	sc_close.c	peers that close
  *	sc_wait.c	peers that wait
+ *	sc_reuse.c	memory that is used again
  *	sc_acct.c	accounting
  *	scenarios.c	the table of all
  *
@@ -79,6 +80,8 @@ extern const struct il_scenario sc_in_flight_close;
 
 extern const struct il_scenario sc_poll_wake, sc_poll_multicast, sc_poll_buffers, sc_edge;
 extern const struct il_scenario sc_edge_looks, sc_edge_transfer, sc_edge_release, sc_edge_handle;
+
+extern const struct il_scenario sc_reuse, sc_reuse_twice, sc_reuse_close, sc_reuse_handle;
 
 extern const struct il_scenario sc_charge, sc_charge_put, sc_trace_get, sc_trace_walk;
 extern const struct il_scenario sc_charge_messages;

@@ -17,6 +17,7 @@ const struct il_scenario *const scenarios[] = {
 	&sc_edge_release, &sc_edge_handle,
 	&sc_poll_buffers, &sc_in_flight_buffers, &sc_discard_buffers,
 	&sc_charge, &sc_charge_put, &sc_charge_messages, &sc_trace_get, &sc_trace_walk,
+	&sc_reuse, &sc_reuse_twice, &sc_reuse_close, &sc_reuse_handle,
 	&sc_multicast_order, &sc_two_multicasts, &sc_born_dead, &sc_transfer_recv, &sc_both_ends,
 	&sc_in_flight_release, &sc_in_flight_multicasts, &sc_told, &sc_poll_recv_agree,
 	&sc_long_reaction, &sc_four_way, &sc_crossed, &sc_batch, &sc_stat_batch,

@@ -249,6 +249,7 @@ static void run_once(uint64_t n)
 	il.number = il.options->run + n;
 	il_loud = il.scenario->loud;
 	il.buffers = il.scenario->buffers || il.options->buffers;
+	il_reuse = il.scenario->reuse || il.options->reuse;
 	next_sleep = 0;
 	random_begin(il.number);
 	if (il.options->search == IL_REPLAY) {

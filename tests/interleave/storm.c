@@ -354,7 +354,19 @@ static const struct il_scenario buffers = {
 	.buffers = true,
 };
 
+static const struct il_scenario reuse = {
+	.name = "storm-reuse",
+	.text = "four peers, six commands each, then they close; memory of messages is used again",
+	.n_threads = 4,
+	.setup = begin_closing,
+	.threads = { storm_0, storm_1, storm_2, storm_3 },
+	.names = { "0", "1", "2", "3" },
+	.finish = storm_finish,
+	.random = true,
+	.reuse = true,
+};
+
 const struct il_scenario *const storms[] = {
-	&wide, &shared, &closes, &shared_closes, &small, &loud, &buffers,
+	&wide, &shared, &closes, &shared_closes, &small, &loud, &buffers, &reuse,
 	NULL,
 };

@@ -221,6 +221,7 @@ static void usage(FILE *f)
 	      "  --seed S         start of all pseudo-random sequences\n"
 	      "  --threads T      1 to 16, where a scenario allows (default 4)\n"
 	      "  --scenario NAME  run only this one\n"
+	      "  --break FAULT    make one of the mistakes of --self-check\n"
 	      "  --self-check     instead: inject faults, fail where they go unnoticed\n"
 	      "  --list           print the names of the scenarios\n",
 	      f);

@@ -19,7 +19,7 @@
 #define IS_ENABLED(_option) IL_ENABLED_##_option
 #define IL_ENABLED_B1_ACCT_OFF 0
 #define IL_ENABLED_CONFIG_KMSAN 0
-/* each use of a freed message is to be seen */
-#define IL_ENABLED_CONFIG_KASAN 1
+/* a use of a message that was received is to be seen, unless it is about using its memory again */
+#define IL_ENABLED_CONFIG_KASAN (!il_reuse)
 
 #endif /* IL_COMPILER_H */
