@@ -98,6 +98,12 @@ void send2_to_a(void)
 	SEND(s2, s2_a);
 }
 
+void send_twice_to_a(void)
+{
+	send_to_a();
+	send_to_a();
+}
+
 void multicast_send(void)
 {
 	IL_ASSERT(!op_send(s, 2, (u64[]){ s_a, s_b }, 0, NULL));
@@ -186,4 +192,9 @@ void release_both(void)
 void close_o(void)
 {
 	op_close(o);
+}
+
+void close_a(void)
+{
+	op_close(a);
 }

@@ -44,6 +44,7 @@ void release_atomic_setup(void);	/* a_node; b has one of a second node of o */
 /* what a thread does */
 void send_to_a(void);
 void send2_to_a(void);
+void send_twice_to_a(void);
 void multicast_send(void);		/* to a and b */
 void in_flight_send(void);		/* s_node, to a */
 void send_and_forget(void);		/* the same, and then releases it */
@@ -60,6 +61,7 @@ void release_a_node(void);
 void release_b_node(void);
 void release_both(void);		/* nodes of release_atomic_setup() */
 void close_o(void);
+void close_a(void);
 
 extern const struct il_scenario sc_multicast, sc_multicast_order, sc_two_multicasts, sc_four_way;
 extern const struct il_scenario sc_reaction, sc_long_reaction, sc_two_readers;

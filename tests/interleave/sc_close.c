@@ -4,11 +4,6 @@
  */
 #include "sc.h"
 
-static void close_a(void)
-{
-	op_close(a);
-}
-
 /* Push and seal. */
 
 static void seal_setup(void)

@@ -137,18 +137,12 @@ const struct il_scenario sc_long_reaction = {
 
 /* Two threads receive from one queue. */
 
-static void send_twice(void)
-{
-	SEND(s, s_a);
-	SEND(s, s_a);
-}
-
 const struct il_scenario sc_two_readers = {
 	.name = "two-readers",
 	.text = "two threads of a peer receive, while two messages are sent",
 	.n_threads = 3,
 	.setup = multicast_setup,
-	.threads = { send_twice, recv_on_a, recv_on_a },
+	.threads = { send_twice_to_a, recv_on_a, recv_on_a },
 	.names = { "s", "a", "a'" },
 	.finish = ops_finish,
 };

@@ -34,27 +34,16 @@ const struct il_scenario sc_reuse = {
 	.reuse = true,
 };
 
-static void send_to_a_twice(void)
-{
-	send_to_a();
-	send_to_a();
-}
-
 const struct il_scenario sc_reuse_twice = {
 	.name = "reuse-twice",
 	.text = "one sends twice, while the receiver uses up and leaves memory",
 	.n_threads = 2,
 	.setup = reuse_setup,
-	.threads = { send_to_a_twice, recv_twice_on_a },
+	.threads = { send_twice_to_a, recv_twice_on_a },
 	.names = { "s", "a" },
 	.finish = ops_finish,
 	.reuse = true,
 };
-
-static void close_a(void)
-{
-	op_close(a);
-}
 
 const struct il_scenario sc_reuse_close = {
 	.name = "reuse-close",
