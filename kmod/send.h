@@ -78,8 +78,8 @@ static inline void b1_send_init(struct b1_send *send, struct b1_peer *peer)
  */
 static inline void b1_send_deinit(struct b1_send *send)
 {
-	/* nothing is left of a send to few receivers, once it is committed */
-	if (send->n_destinations || send->tx || send->destinations != send->inline_destinations ||
+	/* nothing is left of a send to few receivers, once it is committed; a payload has destinations */
+	if (send->n_destinations || send->destinations != send->inline_destinations ||
 	    send->nodes != send->inline_nodes)
 		b1_send_free(send);
 }
