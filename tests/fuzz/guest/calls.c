@@ -315,6 +315,9 @@ void guest_send(struct guest_thread *thread)
 		suspect(thread, &peer, ids[i]);
 	for (i = 0; error == EBADRQC && i < n_transfers; i++)
 		suspect(thread, &peer, transfers[i].id);
+	/* queues are full, by whoever sends faster than others receive */
+	for (i = 0; error == EDQUOT && i < 4; i++)
+		guest_recv(thread);
 }
 
 /* A friendly receive is for a peer that has something to receive, if one is found. */

@@ -84,8 +84,11 @@ enum guest_news {
 };
 
 #define GUEST_N_IDENTS 1024
+#define GUEST_N_SHARED_IDENTS 64
 #define GUEST_N_IDS 32
 #define GUEST_N_SHARED 6
+/* in a serial: of a peer that processes have when they are made */
+#define GUEST_SHARED_SERIAL (1U << 31)
 
 /*
  * What is known of a peer, by whoever has a descriptor of it: IDs that it has, or 0. Whoever releases
@@ -104,6 +107,7 @@ struct guest_shared {
 	_Atomic uint64_t results[_GUEST_CALL_N][_GUEST_RESULT_N];
 	_Atomic uint64_t n_friendly[_GUEST_CALL_N];
 	_Atomic uint64_t n_friendly_ok[_GUEST_CALL_N];
+	_Atomic uint64_t n_friendly_edquot[_GUEST_CALL_N];
 	_Atomic uint64_t news[_GUEST_NEWS_N];
 	_Atomic uint64_t n_carried;	/* handles in messages received */
 	_Atomic uint64_t n_faults;	/* resolved by userfaultfd */
@@ -112,7 +116,10 @@ struct guest_shared {
 	_Atomic int other_error;	/* the last one that is counted as GUEST_OTHER */
 	_Atomic int other_call;
 	_Atomic unsigned int last_serial;
+	_Atomic unsigned int last_shared_serial;
 	struct guest_ident idents[GUEST_N_IDENTS];
+	/* these are used far longer than it takes for those to be given to other peers */
+	struct guest_ident shared_idents[GUEST_N_SHARED_IDENTS];
 };
 
 extern struct guest_shared *guest;
@@ -190,8 +197,11 @@ uint64_t guest_place_slow(struct guest_thread *thread, size_t n);
 bool guest_is_good(const struct guest_thread *thread, uint64_t addr, size_t n);
 
 /* known.c */
-/* makes room for what is known of a new peer, in place of the oldest one; returns its serial */
-unsigned int guest_ident_new(void);
+/*
+ * Makes room for what is known of a new peer, in place of the oldest one that is shared or not, too.
+ * Returns its serial.
+ */
+unsigned int guest_ident_new(bool shared);
 struct guest_ident *guest_ident_of(unsigned int serial);
 /* one that is known, or 0 */
 uint64_t guest_find(struct guest_thread *thread, _Atomic uint64_t *ids);

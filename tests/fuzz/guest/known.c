@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "guest.h"
 
-unsigned int guest_ident_new(void)
+unsigned int guest_ident_new(bool shared)
 {
-	unsigned int serial = ++guest->last_serial;
+	unsigned int serial = shared ? ++guest->last_shared_serial | GUEST_SHARED_SERIAL :
+				       ++guest->last_serial;
 	struct guest_ident *ident = guest_ident_of(serial);
 
 	/* whoever has the peer that this was about knows nothing of it any more */
@@ -14,6 +15,8 @@ unsigned int guest_ident_new(void)
 
 struct guest_ident *guest_ident_of(unsigned int serial)
 {
+	if (serial & GUEST_SHARED_SERIAL)
+		return &guest->shared_idents[serial % GUEST_N_SHARED_IDENTS];
 	return &guest->idents[serial % GUEST_N_IDENTS];
 }
 

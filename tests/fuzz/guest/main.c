@@ -125,8 +125,16 @@ static bool renew_shared(unsigned int i)
 	if (guest_shared_fds[i] >= 0)
 		close(guest_shared_fds[i]);
 	guest_shared_fds[i] = fd;
-	guest_shared_serials[i] = guest_ident_new();
+	guest_shared_serials[i] = guest_ident_new(true);
 	return true;
+}
+
+static void open_sockets(void)
+{
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, guest_sockets)) {
+		perror("socketpair");
+		exit(EXIT_FAILURE);
+	}
 }
 
 static void setup(void)
@@ -141,10 +149,7 @@ static void setup(void)
 			exit(EXIT_FAILURE);
 		}
 	}
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, guest_sockets)) {
-		perror("socketpair");
-		exit(EXIT_FAILURE);
-	}
+	open_sockets();
 	setrlimit(RLIMIT_NOFILE, &limit);
 	/* processes of processes that are killed come to us */
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
@@ -200,11 +205,40 @@ static unsigned int reap(void)
 	return n;
 }
 
+/* Whether most of the new nodes have been refused since the last call: users have too many objects. */
+static bool is_exhausted(void)
+{
+	static uint64_t n_before, n_ok_before;
+	uint64_t n = guest->n_friendly[GUEST_CREATE], n_ok = guest->n_friendly_ok[GUEST_CREATE];
+	bool exhausted = 2 * (n_ok - n_ok_before) < n - n_before;
+
+	n_before = n;
+	n_ok_before = n_ok;
+	return exhausted;
+}
+
+/*
+ * Ends all processes, and with them all peers. Objects are lost all the time to those who would have
+ * to release them, the more the faster the machine is, and without them all that is left is EDQUOT.
+ */
+static void start_afresh(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < N_PROCESSES; i++)
+		end(i);
+	close(guest_sockets[0]);
+	close(guest_sockets[1]);
+	open_sockets();
+	for (i = 0; i < GUEST_N_SHARED; i++)
+		renew_shared(i);
+}
+
 static void fuzz(void)
 {
 	struct guest_rng rng = { guest->seed };
 	time_t began = time(NULL), report = began + 10;
-	unsigned int i, n_kills = 0, n_ends = 0;
+	unsigned int i, n_kills = 0, n_ends = 0, n_afresh = 0;
 
 	while (time(NULL) < began + (time_t)seconds ||
 	       (time(NULL) < began + 4 * (time_t)seconds && !guest_is_complete(seconds))) {
@@ -214,6 +248,10 @@ static void fuzz(void)
 		}
 		usleep(100000 + guest_rand(&rng, 900000));
 		n_ends += reap();
+		if (is_exhausted()) {
+			start_afresh();
+			n_afresh++;
+		}
 		if (guest_once(&rng, 3)) {
 			end(guest_rand(&rng, N_PROCESSES));
 			n_kills++;
@@ -229,8 +267,8 @@ static void fuzz(void)
 		       (unsigned long long)guest_sum(GUEST_EAGAIN), n_kills);
 		fflush(stdout);
 	}
-	printf("%ld seconds; processes: %u killed, %u ended by themselves\n",
-	       (long)(time(NULL) - began), n_kills, n_ends);
+	printf("%ld seconds; processes: %u killed, %u ended by themselves; all afresh: %u times\n",
+	       (long)(time(NULL) - began), n_kills, n_ends, n_afresh);
 }
 
 static void end_all(void)

@@ -80,7 +80,7 @@ static void do_open(struct guest_thread *thread, struct guest_slot *slot)
 	become(0);
 	guest_count(GUEST_OPEN, fd < 0 ? errno : 0);
 	if (fd >= 0)
-		replace(slot, fd, guest_ident_new());
+		replace(slot, fd, guest_ident_new(false));
 }
 
 static void do_dup(struct guest_thread *thread)

@@ -60,6 +60,8 @@ int guest_count_command(const struct guest_thread *thread, enum guest_call call,
 		guest->n_friendly[call]++;
 		if (!error)
 			guest->n_friendly_ok[call]++;
+		if (error == EDQUOT)
+			guest->n_friendly_edquot[call]++;
 	}
 	return guest_count(call, error);
 }
@@ -104,7 +106,7 @@ static void print_results(void)
 	       "faults resolved late: %llu, changes of memory: %llu, signals: %llu, peers: %u\n",
 	       (unsigned long long)guest->n_carried, (unsigned long long)guest->n_faults,
 	       (unsigned long long)guest->n_shakes, (unsigned long long)guest->n_signals,
-	       guest->last_serial);
+	       guest->last_serial + guest->last_shared_serial);
 }
 
 static unsigned int unseen(const char *what, uint64_t n, bool quiet)
@@ -143,12 +145,24 @@ bool guest_is_complete(unsigned int seconds)
 	return guest_sum(GUEST_OK) >= 20 * seconds && !check_seen(true);
 }
 
-/* Neither does what hardly ever gets in. */
+/*
+ * Neither does what hardly ever gets in. How many are refused for a quota depends on the speed of the
+ * machine, so these are looked at apart.
+ */
+static void check_friendly(unsigned int call)
+{
+	uint64_t n = guest->n_friendly[call], n_ok = guest->n_friendly_ok[call];
+
+	if (3 * n_ok < n - guest->n_friendly_edquot[call])
+		fail(call_names[call], "most of those that are meant to succeed failed");
+	if (10 * n_ok < n)
+		fail(call_names[call], "hardly one of those that are meant to succeed did so");
+}
+
 static void check_call(unsigned int call)
 {
-	if (call >= FIRST_COMMAND && call <= LAST_COMMAND && call != GUEST_RECV &&
-	    2 * guest->n_friendly_ok[call] < guest->n_friendly[call])
-		fail(call_names[call], "most of those that are meant to succeed failed");
+	if (call >= FIRST_COMMAND && call <= LAST_COMMAND && call != GUEST_RECV)
+		check_friendly(call);
 	if (guest->results[call][GUEST_OTHER]) {
 		printf("%s: %s\n", call_names[guest->other_call], strerror(guest->other_error));
 		fail(call_names[call], "an error that there should not be");
