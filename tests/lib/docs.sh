@@ -196,20 +196,29 @@ for source in "$tmp"/readme*.c; do
 	check "README.md: $(basename "$source") compiles" compile "$source"
 done
 
-# The promises in the README, "TEST TEST ..." on one line for each, and those in bus1(7).
+# The promises in the README, "PROMISE|ASSUMPTION|TEST, TEST ..." on one line for each, and those in
+# bus1(7).
 readme_promises()
 {
 	# shellcheck disable=SC2016 # the quotes of markdown
 	awk '/^## / { on = /^## Promises/ } on && /^\|.*`/' "$top/README.md" |
-		sed 's/.*|\([^|]*\)|$/\1/; s/^ *`//; s/` *$//; s/` *`/\t/g'
+		sed 's/^| *//; s/ *| */|/g; s/|$//; s/` *`/, /g; s/`//g'
 }
 
 page_promises()
 {
 	section "$top/man/bus1.7" PROMISES | awk '
-		/^\.It Tests/ { on = 1; tests = ""; next }
-		/^\.El/ && on { print substr(tests, 2); on = 0 }
-		on { sub(/^\.Li /, ""); sub(/ ,$/, ""); gsub(/"/, ""); tests = tests "\t" $0 }'
+		/^T\{$/ { text = ""; column = 1; next }
+		/^T\}/ {
+			cells[column] = substr(text, 2)
+			text = ""
+			column += gsub(/\t/, "")
+			if (/\{$/) next
+			print cells[1] "|" cells[2] "|" cells[3]
+			split("", cells)
+			column = 0
+		}
+		column { text = text " " $0 }' | sed 's/\\-/-/g; s/\\~/ /g'
 }
 
 # a file with an option, a file, a scenario, all functions that begin like that, a function or program
@@ -231,7 +240,7 @@ check "promises: README.md as bus1(7)" same "$(page_promises)" "$(readme_promise
 check "promises: there are some" test "$(page_promises | wc -l)" -gt 10
 while IFS= read -r name; do
 	check "promises: test $name exists" test_exists "$name"
-done < <(page_promises | tr '\t' '\n' | sort -u)
+done < <(page_promises | sed 's/.*|//; s/, /\n/g' | sort -u)
 
 passed=$((checks - failures))
 echo "$((passed * 100 / checks))%: Checks: $checks, Failures: $failures, Errors: 0"
