@@ -23,9 +23,9 @@
  * user takes one allocation for all three.
  *
  * Locking: b1_acct_lock (mutex) protects which users, quotas and traces there are: the trees. All
- * users of the bus take it, so nothing is allocated and no tree is walked while it is held.
- * b1_acct_user.lock (spinlock) protects all numbers below that user. Both are leaf locks as seen
- * from the bus, and are not taken together.
+ * users of the bus take it, so nothing is allocated while it is held, and it is dropped after a search
+ * or a step. b1_acct_user.lock (spinlock) protects all numbers below that user. Both are leaf locks
+ * as seen from the bus, and are not taken together.
  *
  * Context: getting and putting may sleep; charging does not. Discharging may sleep, but does not
  * allocate.

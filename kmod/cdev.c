@@ -247,6 +247,7 @@ static int b1_cdev_write_slots(const struct bus1_cmd_transfer *cmd,
 		transfer.id = slots[i].handle->obj.id;
 		if (!b1_cdev_put(&dst[i], &transfer, sizeof(transfer)))
 			return -EFAULT;
+		b1_relax(i);
 	}
 	return 0;
 }

@@ -13,8 +13,8 @@
  *
  * Context: may sleep and fault, also with b1_peer.lock held, never with another one.
  *
- * Ordering: b1_cdev_poll() registers for wakeups before it looks at the queue; the look begins with
- * an xchg(), which pairs with the barriers between a commit and the look for sleepers in
+ * Ordering: b1_cdev_poll() registers for wakeups before it looks at the queue; it finds nothing there
+ * only after an xchg(), which pairs with the barriers between a commit and the look for sleepers in
  * b1_peer_wake().
  */
 #ifndef B1_CDEV_H

@@ -16,14 +16,15 @@ static struct dentry *b1_debug_dir;
  * b1_debug_show_peer() - describe a peer, for /proc/PID/fdinfo/FD
  * @seq:	where to
  * @peer:	open peer
+ *
+ * What is charged is that for what is kept in the peer, whoever has caused it: all of that the peer
+ * knows. What it causes at others would tell it whether their user is its own, and when they receive.
  */
 void b1_debug_show_peer(struct seq_file *seq, struct b1_peer *peer)
 {
 	struct b1_peer_stat stat;
-	struct b1_acct_stat own;
 
 	b1_peer_stat(peer, &stat);
-	b1_acct_trace_stat(peer->own, &own);
 	seq_printf(seq, "bus1-peer:\t%llu\n", peer->actor);
 	seq_printf(seq, "bus1-account:\t%u\n",
 		   from_kuid_munged(seq_user_ns(seq), peer->account));
@@ -32,8 +33,8 @@ void b1_debug_show_peer(struct seq_file *seq, struct b1_peer *peer)
 	seq_printf(seq, "bus1-messages:\t%llu\n", stat.n_messages);
 	seq_printf(seq, "bus1-message-bytes:\t%llu\n", stat.n_bytes);
 	seq_printf(seq, "bus1-charged-objects:\t%llu\n",
-		   own.claimed.slots[B1_ACCT_OBJECTS]);
-	seq_printf(seq, "bus1-charged-bytes:\t%llu\n", own.claimed.slots[B1_ACCT_BYTES]);
+		   1 + stat.n_nodes + stat.n_handles + stat.n_messages + stat.n_carried);
+	seq_printf(seq, "bus1-charged-bytes:\t%llu\n", stat.n_bytes);
 }
 
 /*

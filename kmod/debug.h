@@ -2,8 +2,9 @@
 /*
  * Diagnosis
  *
- * Purpose: shows administrators who uses what: fdinfo of a peer, and /sys/kernel/debug/bus1. Nothing
- * depends on it, and the formats are no interface for programs.
+ * Purpose: shows what there is, and who is charged for it: to who has a peer what is in that, in fdinfo;
+ * to administrators all, in /sys/kernel/debug/bus1. Nothing depends on it, and the formats are no
+ * interface for programs.
  *
  * Objects, Lifetime: the directory in debugfs, from module init to module exit. An open file of it
  * keeps the module, and one trace that it has come to.

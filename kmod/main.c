@@ -5,18 +5,19 @@
  *	lock			kind		protects			taken inside
  *	b1_peer.lock		mutex		commands of one peer		nothing of bus1
  *	mmap_lock		(kernel)	page faults on user memory	b1_peer.lock
- *	b1_queue.lock		mutex		ready and busy entries		b1_peer.lock
- *	b1_node.lock		spinlock	handles of one node		b1_queue.lock
+ *	b1_peer.discard_lock	mutex		messages to released nodes	b1_peer.lock
+ *	b1_queue.lock		mutex		ready and busy entries		b1_peer.discard_lock
+ *	b1_node.lock		spinlock	handles of one node		b1_peer.discard_lock
  *	b1_peer.objects_lock	spinlock	table of one peer		b1_peer.lock
- *	wait queue of b1_peer	spinlock	sleepers			b1_peer.lock
+ *	wait queue of b1_peer	spinlock	sleepers			b1_peer.discard_lock
  *	b1_acct_lock		mutex		which accounts there are	b1_queue.lock
  *	b1_acct_user.lock	spinlock	amounts of one user		b1_queue.lock
  *
  * Two locks of one kind are never held together. User memory is touched with b1_peer.lock at most.
  * A command takes b1_peer.lock of the peer it is called on and no other; it may take b1_queue.lock
  * of another peer for a moment to take something back (a notification about a handle that it
- * unlinks, a message to a node that was released meanwhile) or to hand a handle out
- * (BUS1_CMD_TRANSFER), but not to send.
+ * unlinks, a message to a node that was released meanwhile: this with b1_peer.discard_lock) or to
+ * hand a handle out (BUS1_CMD_TRANSFER), but not to send.
  */
 #include <linux/bug.h>
 #include <linux/module.h>

@@ -267,11 +267,27 @@ void b1_message_discard_all(struct b1_node *node, struct b1_tx *tx)
 }
 
 /**
- * b1_message_discard_late() - end messages that were pushed while their node was being released
+ * b1_message_discard_rest() - end the messages that wait for a node whose release is committed
  * @node:	released node, pinned
  *
- * For the sender, after its push. Until the release is committed this is left to the releaser, who
- * looks again then: it must not return while somebody else still holds what it has to discard.
+ * One takes all of them, also those that others have to answer for: a sender for its own, the
+ * releaser for those that were left to it. These come here, too, find none, and must not return
+ * before the handles have ended and the charges are back. So who discards keeps them waiting.
+ */
+void b1_message_discard_rest(struct b1_node *node)
+{
+	struct b1_peer *peer = node->obj.peer;
+
+	mutex_lock(&peer->discard_lock);
+	b1_message_discard_all(node, NULL);
+	mutex_unlock(&peer->discard_lock);
+}
+
+/**
+ * b1_message_discard_late() - end a message that was pushed to a node that is released
+ * @node:	released node, pinned
+ *
+ * For the sender, after its push. Until the release is committed this is left to the releaser.
  */
 void b1_message_discard_late(struct b1_node *node)
 {
@@ -279,9 +295,11 @@ void b1_message_discard_late(struct b1_node *node)
 
 	spin_lock(&node->lock);
 	ended = !node->release_tx;
+	if (!ended)
+		node->left = true;
 	spin_unlock(&node->lock);
 	if (ended)
-		b1_message_discard_all(node, NULL);
+		b1_message_discard_rest(node);
 }
 
 /**

@@ -11,8 +11,8 @@
  *
  * Lifetime: built by the sender, who may free it until it is pushed. Then it belongs to the queue;
  * whoever removes it from there receives or discards it. The memory of a message that was received
- * stays with the receiver, for the next one sent there: see b1_message_recycle(). A message pins the node it goes to and the
- * handles it carries. Handles are unlinked in a message that is built, linked in one that is pushed
+ * stays with the receiver, for the next one sent there: see b1_message_recycle(). A message pins the
+ * node it goes to and the handles it carries. Handles are unlinked in a message that is built, linked in one that is pushed
  * (so they keep their nodes alive for the receiver), and live once it is received.
  *
  * Locking: the receiver is locked while a message is received. Discarding needs no lock. The spare
@@ -84,6 +84,7 @@ void b1_message_free_spare(struct b1_peer *receiver);
 void b1_message_link(struct b1_message *message);
 void b1_message_discard(struct b1_message *message, struct b1_tx *tx);
 void b1_message_discard_all(struct b1_node *node, struct b1_tx *tx);
+void b1_message_discard_rest(struct b1_node *node);
 void b1_message_discard_late(struct b1_node *node);
 
 void b1_message_prepare_install(struct b1_message *message);

@@ -126,6 +126,7 @@ struct b1_node *b1_node_new(struct b1_peer *owner, struct b1_acct_trace *trace)
 		return NULL;
 	b1_object_init(&node->obj, owner, trace);
 	node->released = false;
+	node->left = false;
 	node->n_handles = 0;
 	return node;
 }
@@ -205,12 +206,18 @@ void b1_node_release_notify(struct b1_node *node)
  * @node:	node
  *
  * After this nobody adds to the transaction on behalf of this node.
+ *
+ * Return: true if senders have left messages to the caller, for b1_message_discard_rest().
  */
-void b1_node_release_end(struct b1_node *node)
+bool b1_node_release_end(struct b1_node *node)
 {
+	bool left;
+
 	spin_lock(&node->lock);
 	node->release_tx = NULL;
+	left = node->left;
 	spin_unlock(&node->lock);
+	return left;
 }
 
 static void b1_handle_deinit(struct b1_handle *handle)

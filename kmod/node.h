@@ -24,11 +24,12 @@
  *	node:	new -> live -> released
  *
  * Locking:
- *	b1_node.lock (spinlock, innermost but for wait queues, never two): released, release_tx,
+ *	b1_node.lock (spinlock, innermost, never two): released, release_tx, left,
  *		handles, handles_end, n_handles, and node_link and notified of each linked handle of
  *		the node. A notification is pushed under it: after a look at notified, or at
  *		released, under the lock nobody pushes behind one's back.
- *	b1_queue.lock of the holder: held. Also orders live against the look at a notification.
+ *	b1_queue.lock of the holder: held, but when a new handle that nobody else has is linked. Also
+ *		orders live against the look at a notification.
  *	b1_peer.lock of the peer: collected, release_next, sender, and charged of live objects.
  *
  * Context: may sleep, unless the name ends in _locked.
@@ -37,9 +38,13 @@
  * and loaded with acquire by b1_peer_find(), with the table locked: an object that is not live may
  * be taken out and freed by a transfer of another peer at any other time. released is also read
  * without the lock:
- *	b1_node_release_begin() stores it, then b1_queue_fetch() takes the stack with xchg();
+ *	b1_node_release_begin() stores it, then b1_queue_remove_group() takes the stack with xchg();
  *	b1_send_commit() pushes with a full barrier, then loads it. Either the sender sees that the
- *	node is gone and discards its message, or the releaser finds the message.
+ *	node is gone and discards its message, or the releaser finds the message. (A close has sealed
+ *	the queue before: a message is pushed before that, and found, or not at all.)
+ *
+ * Between the commit of a release and b1_node_release_end() notifications are still added to its
+ * transaction. That is no gap in it: those are about handles that are not live yet.
  *
  * A notification that is due while its handle is not live yet must wait for the message with that
  * handle: it is taken off the queue and remembered in "held", and put behind the message when that
@@ -78,7 +83,8 @@ struct b1_node {
 	struct b1_object obj;
 	spinlock_t lock;
 	bool released;
-	struct b1_tx *release_tx;	/* set from released until that is committed, not counted */
+	bool left;			/* messages are in the queue that the releaser has to discard */
+	struct b1_tx *release_tx;	/* from released to b1_node_release_end(), not counted */
 	struct hlist_head handles;	/* linked ones, oldest first */
 	struct hlist_node **handles_end;	/* where the next one goes */
 	u64 n_handles;
@@ -149,7 +155,7 @@ void b1_object_consume_note(struct b1_object *obj);
 struct b1_node *b1_node_new(struct b1_peer *owner, struct b1_acct_trace *trace);
 void b1_node_release_begin(struct b1_node *node, struct b1_tx *tx);
 void b1_node_release_notify(struct b1_node *node);
-void b1_node_release_end(struct b1_node *node);
+bool b1_node_release_end(struct b1_node *node);
 
 struct b1_handle *b1_handle_new(struct b1_node *node, struct b1_peer *holder,
 				struct b1_acct_trace *trace);
@@ -184,8 +190,8 @@ static inline void b1_node_add_handle(struct b1_node *node, struct b1_handle *ha
  *		owns the node and has not made it live yet
  *
  * Part of a commit: it cannot fail. If the node is released already, the handle is notified: as
- * part of the transaction of the release while that is not committed, so that the holder is not
- * told before the others; else by a notification that is held until the handle is live.
+ * part of the transaction of the release until b1_node_release_end(), so that the holder is not told
+ * before the others; else by a notification that is held until the handle is live.
  */
 static inline void b1_handle_link(struct b1_handle *handle)
 {

@@ -14,6 +14,7 @@ static void b1_peer_free(struct b1_tx *tx)
 	WARN_ON_ONCE(peer->spare);
 	b1_queue_deinit(&peer->queue);
 	mutex_destroy(&peer->lock);
+	mutex_destroy(&peer->discard_lock);
 	kfree(peer);
 }
 
@@ -65,6 +66,7 @@ static struct b1_peer *b1_peer_alloc(kuid_t account, u64 actor, struct b1_acct_t
 	peer->spare = NULL;
 	b1_queue_init(&peer->queue);
 	mutex_init(&peer->lock);
+	mutex_init(&peer->discard_lock);
 	spin_lock_init(&peer->objects_lock);
 	peer->objects = RB_ROOT;
 	peer->newest = NULL;
@@ -229,12 +231,16 @@ void b1_peer_uncollect(struct b1_release *release)
 	}
 }
 
-/* Empties the sealed queue of a peer that is being closed. */
+/*
+ * Empties the sealed queue of a peer that is being closed. There may be messages that came too late
+ * for a node that was released before: their senders wait, see b1_message_discard_rest().
+ */
 static void b1_peer_drain(struct b1_peer *peer, struct b1_tx *tx)
 {
 	struct b1_queue_entry *entry;
 	size_t i = 0;
 
+	mutex_lock(&peer->discard_lock);
 	while ((entry = b1_queue_remove_any(&peer->queue))) {
 		if (entry->type == BUS1_MESSAGE_TYPE_USER)
 			b1_message_discard(b1_message_from_entry(entry), tx);
@@ -242,6 +248,7 @@ static void b1_peer_drain(struct b1_peer *peer, struct b1_tx *tx)
 			b1_object_consume_note(container_of(entry, struct b1_object, note));
 		b1_relax(i++);
 	}
+	mutex_unlock(&peer->discard_lock);
 }
 
 /* No object is found any more, and no node gets messages. */
@@ -298,16 +305,17 @@ static void b1_peer_release_push(struct b1_peer *peer, struct b1_release *releas
 static void b1_peer_release_end(struct b1_release *release, bool close)
 {
 	struct b1_object *obj;
+	bool left;
 	size_t i = 0;
 
 	for (obj = release->n_nodes ? release->first : NULL; obj; obj = obj->release_next) {
 		b1_relax(i++);
 		if (!b1_object_is_node(obj))
 			continue;
-		b1_node_release_end(b1_node_from_object(obj));
-		/* what senders left to us, see b1_message_discard_late(); nothing after a seal */
-		if (!close)
-			b1_message_discard_all(b1_node_from_object(obj), NULL);
+		left = b1_node_release_end(b1_node_from_object(obj));
+		/* after a seal there is nothing */
+		if (left && !close)
+			b1_message_discard_rest(b1_node_from_object(obj));
 	}
 }
 
@@ -521,11 +529,14 @@ static void b1_peer_stat_objects(struct b1_peer *peer, struct b1_peer_stat *stat
 static void b1_peer_stat_message(struct b1_queue_entry *entry, void *data)
 {
 	struct b1_peer_stat *stat = data;
+	struct b1_message *message;
 
 	if (entry->type != BUS1_MESSAGE_TYPE_USER)
 		return;
+	message = b1_message_from_entry(entry);
 	stat->n_messages++;
-	stat->n_bytes += b1_message_from_entry(entry)->n_data;
+	stat->n_carried += message->n_handles;
+	stat->n_bytes += message->n_data;
 }
 
 /**

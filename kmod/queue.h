@@ -15,7 +15,7 @@
  *
  * Locking: b1_queue.lock protects everything but the stack. It is a mutex because a stack can be
  * as deep as the receiver's quota allows, and it is never held while user memory is touched. It
- * nests inside b1_peer.lock, b1_node.lock nests inside it; two queue locks are never nested.
+ * nests inside b1_peer.lock and b1_peer.discard_lock; two queue locks are never nested.
  *
  * Context: pushing is possible everywhere, all else may sleep.
  *

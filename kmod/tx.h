@@ -8,8 +8,8 @@
  * queue.h; who pushes what is in node.h (notifications) and send.h (messages).
  *
  * Objects: struct b1_tx. The free function is constant after b1_tx_init() or b1_tx_construct(). A
- * multicast has one with the bytes that its messages share. Close, and a release of more than one
- * handle, use the one inside the peer or first object that they end, so that they need no memory.
+ * multicast has one with the bytes that its messages share. Close, and a release of anything but a
+ * single handle, use the one inside the peer or first object that they end, so that they need no memory.
  * This is why the reference count of objects and peers is that of their transaction.
  *
  * Lifetime: the creator holds one reference, each queue entry that points to a transaction holds
@@ -25,9 +25,10 @@
  * Ordering: b1_tx_commit() stores the flag with release after the pushes of all entries;
  * b1_tx_is_committed() loads it with acquire, after the entries were taken off the stack with
  * xchg() in b1_queue_fetch(). Together: who sees one entry of a transaction committed finds all
- * others in their queues. b1_tx_commit() ends with a full barrier, which pairs with the one between
- * poll_wait() and the look at the queue in b1_cdev_poll(): either the committer sees the sleeper,
- * or the sleeper sees the entry.
+ * others in their queues, but for notifications that nobody can miss yet, see node.h.
+ * b1_tx_commit() ends with a full barrier, which pairs with the one between poll_wait() and the
+ * look at the queue in b1_cdev_poll(): either the committer sees the sleeper, or the sleeper sees
+ * the entry.
  */
 #ifndef B1_TX_H
 #define B1_TX_H

@@ -97,11 +97,6 @@ struct acct_trace *acct_trace(unsigned int user, unsigned int claimant, uint64_t
 	return acct_find_trace(acct_quota(acct_user(user), claimant), actor);
 }
 
-uint64_t acct_claimed(const struct acct_trace *trace, unsigned int slot)
-{
-	return trace->claimed[slot];
-}
-
 static bool acct_trace_counts(const struct acct_trace *trace)
 {
 	return trace->claimed[0] || trace->claimed[1];

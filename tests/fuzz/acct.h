@@ -18,7 +18,6 @@ bool acct_charge(struct acct_trace *trace, uint64_t objects, uint64_t bytes);
 void acct_discharge(struct acct_trace *trace, uint64_t objects, uint64_t bytes);
 /* The largest number of bytes below @max that would be granted. */
 uint64_t acct_room(const struct acct_trace *trace, uint64_t max);
-uint64_t acct_claimed(const struct acct_trace *trace, unsigned int slot);
 
 /* What is claimed now by whom is what the module says, and all sums are right. */
 void acct_check(const char *text);

@@ -121,6 +121,7 @@ struct peer *ops_open(const char *name)
 	*peer = (struct peer){ .b1 = b1, .name = name };
 	il_name(b1, sizeof(*b1), "%s", name);
 	il_name(&b1->lock, sizeof(b1->lock), "%s.lock", name);
+	il_name(&b1->discard_lock, sizeof(b1->discard_lock), "%s.discard_lock", name);
 	il_name(&b1->queue.lock, sizeof(b1->queue.lock), "%s.queue.lock", name);
 	il_name(&b1->queue.stack, sizeof(b1->queue.stack), "%s.queue.stack", name);
 	il_name(&b1->wq, sizeof(b1->wq), "%s.wq", name);

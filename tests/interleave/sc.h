@@ -69,7 +69,8 @@ extern const struct il_scenario sc_reaction, sc_long_reaction, sc_two_readers;
 extern const struct il_scenario sc_in_flight, sc_in_flight_buffers, sc_in_flight_multicasts;
 extern const struct il_scenario sc_poll_recv_agree, sc_born_dead, sc_told, sc_in_flight_release;
 extern const struct il_scenario sc_transfer_recv, sc_batch, sc_efault, sc_discard, sc_discard_recv;
-extern const struct il_scenario sc_discard_buffers, sc_emsgsize, sc_crossed, sc_crossed_listen;
+extern const struct il_scenario sc_discard_buffers, sc_discard_two, sc_discard_close;
+extern const struct il_scenario sc_emsgsize, sc_crossed, sc_crossed_listen;
 
 extern const struct il_scenario sc_two_releases, sc_three_releases, sc_same_release;
 extern const struct il_scenario sc_release_atomic, sc_release_order, sc_release_reaction;

@@ -265,6 +265,65 @@ const struct il_scenario sc_discard_buffers = {
 	.buffers = true,
 };
 
+/*
+ * Two senders whose messages come too late: neither they nor the release return while somebody else
+ * is still about to discard what has the last handle. Who knows of both says so to its owner.
+ */
+
+static u64 s_o, a_s;
+
+static void discard_two_setup(void)
+{
+	u64 inbox;
+
+	discard_setup();
+	s2 = open_pinned("s2");
+	s2_a = copy(s, s2, s_a);
+	s_o = channel(o, s, &inbox);
+	a_s = channel(s, a, &inbox);
+}
+
+static void send_forget_and_tell(void)
+{
+	send_and_forget();
+	if (!op_recv(s, NULL))
+		SEND(s, s_o);
+}
+
+static void release_inbox_and_tell(void)
+{
+	release_inbox_a();
+	SEND(a, a_s);
+}
+
+const struct il_scenario sc_discard_two = {
+	.name = "discard-two",
+	.text = "two messages, one with a last handle, go to a node that is released, then that is told",
+	.n_threads = 3,
+	.setup = discard_two_setup,
+	.threads = { send_forget_and_tell, send2_to_a, release_inbox_and_tell },
+	.names = { "s", "s2", "a" },
+	.finish = ops_finish,
+};
+
+/* The same with one sender, and a receiver that closes meanwhile. */
+
+static void release_inbox_tell_and_close(void)
+{
+	release_inbox_and_tell();
+	close_a();
+}
+
+const struct il_scenario sc_discard_close = {
+	.name = "discard-close",
+	.text = "a message with a last handle goes to a node that is released, that is told, its peer closes",
+	.n_threads = 2,
+	.setup = discard_two_setup,
+	.threads = { send_forget_and_tell, release_inbox_tell_and_close },
+	.names = { "s", "a" },
+	.finish = ops_finish,
+};
+
 /* A receive whose room does not suffice, and then the node is released. */
 
 static void recv_small_then_recv(void)

@@ -322,6 +322,29 @@ START_TEST(quota_order_of_checks)
 }
 END_TEST
 
+/* who receives shows in nothing that the sender can look at: not its user, nor that it does so */
+START_TEST(quota_fdinfo_hides_receivers)
+{
+	struct q_peer *a = q_peer(A), *a2 = q_peer(A), *b = q_peer(B);
+	struct q_dest dests[] = { q_connect(a, a2), q_connect(a, b) };
+	char *before = q_fdinfo(a), *now;
+	size_t i;
+
+	for (i = 0; i < B1T_N(dests); i++) {
+		ck_assert(q_send(a, dests[i], 1, 100));
+		now = q_fdinfo(a);
+		ck_assert_str_eq(now, before);
+		free(now);
+		q_recv(dests[i].peer);
+		now = q_fdinfo(a);
+		ck_assert_str_eq(now, before);
+		free(now);
+	}
+	q_check();
+	free(before);
+}
+END_TEST
+
 /* within the quota, what fails later gives back what was charged */
 START_TEST(quota_of_failures)
 {
@@ -759,6 +782,7 @@ static void add_model_tests(TCase *tc)
 	tcase_add_loop_test(tc, quota_multicast, 0, Q_SLOTS);
 	tcase_add_test(tc, quota_of_one_that_never_reads);
 	tcase_add_test(tc, quota_order_of_checks);
+	tcase_add_test(tc, quota_fdinfo_hides_receivers);
 	tcase_add_test(tc, quota_of_failures);
 	tcase_add_loop_test(tc, quota_without_bytes, 0, 2);
 	tcase_add_test(tc, quota_of_dropped_messages);

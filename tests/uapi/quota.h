@@ -85,6 +85,7 @@ int q_send_raw(int fd, size_t n, const uint64_t *dests, const void *data, size_t
 	       const uint64_t *handles, size_t n_handles);
 
 char *q_read(const char *path);
+char *q_fdinfo(const struct q_peer *peer);
 void q_check(void);
 
 static inline struct q_who q_who(const struct q_peer *owner, const struct q_peer *claimant)
