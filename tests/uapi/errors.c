@@ -139,6 +139,25 @@ START_TEST(errors_no_module)
 }
 END_TEST
 
+/* As long as there is a peer, the module stays, and works. */
+START_TEST(errors_module_in_use)
+{
+	int a = b1t_peer(), b = b1t_peer();
+	uint64_t node, handle;
+
+	b1t_node_ok(a, b, &node, &handle);
+	ck_assert_int_eq(syscall(SYS_delete_module, "bus1", O_NONBLOCK), -1);
+	ck_assert_int_eq(errno, EWOULDBLOCK);
+	b1t_send_ok(b, handle, "still there", 0, NULL);
+	b1t_expect_text(a, node, "still there");
+	close(b);
+	ck_assert_int_eq(syscall(SYS_delete_module, "bus1", O_NONBLOCK), -1);
+	ck_assert_int_eq(errno, EWOULDBLOCK);
+	b1t_expect_handle_release(a, node);
+	close(b1t_peer());
+}
+END_TEST
+
 /*
  * Memory
  *
@@ -373,6 +392,7 @@ TCase *b1t_tcase_errors(void)
 	tcase_add_test(tc, errors_open_system_limit);
 	tcase_add_test(tc, errors_open_mode);
 	tcase_add_test(tc, errors_no_module);
+	tcase_add_test(tc, errors_module_in_use);
 	tcase_add_test(tc, errors_no_memory);
 	tcase_add_test(tc, errors_no_resources);
 	return tc;

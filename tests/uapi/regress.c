@@ -12,9 +12,11 @@
 
 #include <linux/userfaultfd.h>
 #include <pthread.h>
+#include <signal.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 
 enum { N = 5, ROUNDS = 3000 };
 
@@ -689,6 +691,63 @@ START_TEST(regress_17_slow_transfer)
 }
 END_TEST
 
+static char process_state(pid_t pid)
+{
+	char path[64], line[256], *state;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	file = fopen(path, "re");
+	ck_assert_ptr_nonnull(file);
+	ck_assert_ptr_nonnull(fgets(line, sizeof(line), file));
+	fclose(file);
+	state = strrchr(line, ')');
+	ck_assert_ptr_nonnull(state);
+	return state[2];
+}
+
+/* 17: who waits for a peer whose command hangs can be killed, and is gone while that still hangs */
+START_TEST(regress_17_killed_while_waiting)
+{
+	int a = b1t_peer(), b = b1t_peer(), status;
+	struct iovec vec;
+	struct bus1_message message = {
+		.type = BUS1_INVALID,
+		.n_data = 5,
+		.n_data_vecs = 1,
+		.ptr_data_vecs = BUS1_FROM_PTR(&vec),
+	};
+	struct bus1_metadata metadata;
+	struct bus1_cmd_recv cmd = { 0, BUS1_FROM_PTR(&metadata), BUS1_FROM_PTR(&message) };
+	struct b1t_received r;
+	uint64_t inbox, to_b;
+	struct slow slow;
+	pid_t pid;
+
+	slow_init(&slow);
+	vec = (struct iovec){ slow.page, 5 };
+	b1t_node_ok(b, a, &inbox, &to_b);
+	b1t_send_ok(a, to_b, "first", 0, NULL);
+	b1t_send_ok(a, to_b, "second", 0, NULL);
+	slow_start(&slow, b, BUS1_CMD_RECV, &cmd);
+
+	pid = fork();
+	ck_assert_int_ge(pid, 0);
+	if (!pid)
+		_exit(b1t_recv(b, &r) != 0);
+	/* D: it sleeps, and signals with a handler would not end that */
+	while (process_state(pid) != 'D')
+		usleep(1000);
+	ck_assert_int_eq(kill(pid, SIGKILL), 0);
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+
+	ck_assert_int_eq(slow_finish(&slow), 0);
+	ck_assert_mem_eq(slow.page, "first", 5);
+	b1t_expect_text(b, inbox, "second");
+}
+END_TEST
+
 /* 18: account was never filled in (the flag's memory order: see the head of this file) */
 START_TEST(regress_18_account)
 {
@@ -730,6 +789,7 @@ TCase *b1t_tcase_regress(void)
 	tcase_add_test(tc, regress_17_slow_recv);
 	tcase_add_test(tc, regress_17_slow_send);
 	tcase_add_test(tc, regress_17_slow_transfer);
+	tcase_add_test(tc, regress_17_killed_while_waiting);
 	tcase_add_test(tc, regress_18_account);
 	return tc;
 }

@@ -129,6 +129,28 @@ START_TEST(transfer_copies_one_handle_several_times)
 }
 END_TEST
 
+/* one array for both: copies replace what they are copies of; of a new node only the handle is left */
+START_TEST(transfer_in_one_array)
+{
+	int a = b1t_peer(), b = b1t_peer(), c = b1t_peer();
+	struct bus1_transfer both[3];
+	uint64_t last = 0, node[2], handle[2];
+	size_t i;
+
+	for (i = 0; i < 2; i++) {
+		b1t_node_ok(a, b, &node[i], &handle[i]);
+		both[i] = (struct bus1_transfer){ .id = handle[i] };
+	}
+	want_nodes(&both[2], 1);
+	ck_assert_int_eq(b1t_transfer(b, c, 3, both, both), 0);
+	check_ids(both, 3, &last);
+	for (i = 0; i < 2; i++)
+		check_link(c, both[i].id, a, node[i]);
+	/* the first ID behind the two handles: the node that nobody has told of */
+	check_link(c, both[2].id, b, handle[1] + 2);
+}
+END_TEST
+
 /* from and to may be one peer: as -1, through its own descriptor, through a dup */
 START_TEST(transfer_to_the_same_peer)
 {
@@ -468,6 +490,7 @@ TCase *b1t_tcase_transfer(void)
 	tcase_add_test(tc, transfer_copies_n_handles);
 	tcase_add_test(tc, transfer_mixes_create_and_copy);
 	tcase_add_test(tc, transfer_copies_one_handle_several_times);
+	tcase_add_test(tc, transfer_in_one_array);
 	tcase_add_test(tc, transfer_to_the_same_peer);
 	tcase_add_test(tc, transfer_all_or_nothing);
 	tcase_add_test(tc, transfer_is_silent);

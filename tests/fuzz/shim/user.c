@@ -400,7 +400,8 @@ ssize_t import_iovec(int direction, const void __user *user_vecs, unsigned int n
 	if (n_vecs > UIO_MAXIOV)
 		return -EINVAL;
 	if (n_vecs > n_fast) {
-		vecs = kmalloc(n_vecs * sizeof(*vecs), GFP_KERNEL);
+		/* not accounted in the kernel, which is not what the shim looks for */
+		vecs = kmalloc(n_vecs * sizeof(*vecs), GFP_KERNEL_ACCOUNT);
 		if (!vecs)
 			return -ENOMEM;
 		*vecsp = vecs;

@@ -211,7 +211,8 @@ void *kmalloc(size_t size, gfp_t flags)
 {
 	struct shim_chunk *chunk;
 
-	WARN_ON(!flags);
+	/* all of it is on behalf of users */
+	WARN_ON(!(flags & __GFP_ACCOUNT));
 	if (flags & GFP_KERNEL)
 		shim_might_sleep("kmalloc()");
 	if (shim_alloc_fails())
