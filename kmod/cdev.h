@@ -9,7 +9,7 @@
  *
  * Lifetime: from module init to module exit; open files pin the module.
  *
- * Locking: takes b1_peer.lock of the peer that a command is called on, and no other.
+ * Locking: takes b1_peer.lock of the peer that a command is called on, and of no other.
  *
  * Context: may sleep and fault, also with b1_peer.lock held, never with another one.
  *

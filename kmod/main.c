@@ -16,8 +16,9 @@
  * Two locks of one kind are never held together. User memory is touched with b1_peer.lock at most.
  * A command takes b1_peer.lock of the peer it is called on and no other; it may take b1_queue.lock
  * of another peer for a moment to take something back (a notification about a handle that it
- * unlinks, a message to a node that was released meanwhile: this with b1_peer.discard_lock) or to
- * hand a handle out (BUS1_CMD_TRANSFER), but not to send.
+ * unlinks, a message to a node that was released meanwhile) or to hand a handle out
+ * (BUS1_CMD_TRANSFER), but not to send; and b1_peer.discard_lock for as long as it discards such
+ * messages.
  */
 #include <linux/bug.h>
 #include <linux/module.h>

@@ -267,7 +267,7 @@ void b1_message_discard_all(struct b1_node *node, struct b1_tx *tx)
 }
 
 /**
- * b1_message_discard_rest() - end the messages that wait for a node whose release is committed
+ * b1_message_discard_rest() - end the messages that wait for a node whose release has ended
  * @node:	released node, pinned
  *
  * One takes all of them, also those that others have to answer for: a sender for its own, the
@@ -287,7 +287,7 @@ void b1_message_discard_rest(struct b1_node *node)
  * b1_message_discard_late() - end a message that was pushed to a node that is released
  * @node:	released node, pinned
  *
- * For the sender, after its push. Until the release is committed this is left to the releaser.
+ * For the sender, after its push. Until b1_node_release_end() this is left to the releaser.
  */
 void b1_message_discard_late(struct b1_node *node)
 {

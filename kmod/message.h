@@ -12,11 +12,13 @@
  * Lifetime: built by the sender, who may free it until it is pushed. Then it belongs to the queue;
  * whoever removes it from there receives or discards it. The memory of a message that was received
  * stays with the receiver, for the next one sent there: see b1_message_recycle(). A message pins the
- * node it goes to and the handles it carries. Handles are unlinked in a message that is built, linked in one that is pushed
- * (so they keep their nodes alive for the receiver), and live once it is received.
+ * node it goes to and the handles it carries. Handles are unlinked in a message that is built,
+ * linked in one that is pushed (so they keep their nodes alive for the receiver), and live once it
+ * is received.
  *
- * Locking: the receiver is locked while a message is received. Discarding needs no lock. The spare
- * memory of a receiver is taken and given with xchg().
+ * Locking: the receiver is locked while a message is received. Discarding needs no lock, but for
+ * what comes too late for a node: see b1_message_discard_rest(). The spare memory of a receiver is
+ * taken and given with xchg().
  *
  * Context: may sleep.
  *

@@ -207,7 +207,7 @@ void b1_node_release_notify(struct b1_node *node)
  *
  * After this nobody adds to the transaction on behalf of this node.
  *
- * Return: true if senders have left messages to the caller, for b1_message_discard_rest().
+ * Return: true if senders may have left messages to the caller, for b1_message_discard_rest().
  */
 bool b1_node_release_end(struct b1_node *node)
 {

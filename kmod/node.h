@@ -24,10 +24,10 @@
  *	node:	new -> live -> released
  *
  * Locking:
- *	b1_node.lock (spinlock, innermost, never two): released, release_tx, left,
- *		handles, handles_end, n_handles, and node_link and notified of each linked handle of
- *		the node. A notification is pushed under it: after a look at notified, or at
- *		released, under the lock nobody pushes behind one's back.
+ *	b1_node.lock (spinlock, innermost, never two): released, release_tx, left, handles,
+ *		handles_end, n_handles, and node_link and notified of each linked handle of the
+ *		node. A notification that is not held is pushed under it: after a look at notified,
+ *		or at released, under the lock nobody pushes behind one's back.
  *	b1_queue.lock of the holder: held, but when a new handle that nobody else has is linked. Also
  *		orders live against the look at a notification.
  *	b1_peer.lock of the peer: collected, release_next, sender, and charged of live objects.
@@ -83,7 +83,7 @@ struct b1_node {
 	struct b1_object obj;
 	spinlock_t lock;
 	bool released;
-	bool left;			/* messages are in the queue that the releaser has to discard */
+	bool left;			/* the releaser has to look again for messages to discard */
 	struct b1_tx *release_tx;	/* from released to b1_node_release_end(), not counted */
 	struct hlist_head handles;	/* linked ones, oldest first */
 	struct hlist_node **handles_end;	/* where the next one goes */

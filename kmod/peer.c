@@ -301,21 +301,35 @@ static void b1_peer_release_push(struct b1_peer *peer, struct b1_release *releas
 	}
 }
 
-/* The transaction is committed: nobody adds to it any more. */
-static void b1_peer_release_end(struct b1_release *release, bool close)
+/*
+ * The transaction is committed, and nobody adds to it any more when this returns: true if senders have
+ * left messages to us.
+ */
+static bool b1_peer_release_end(struct b1_release *release)
 {
 	struct b1_object *obj;
-	bool left;
+	bool left = false;
 	size_t i = 0;
 
 	for (obj = release->n_nodes ? release->first : NULL; obj; obj = obj->release_next) {
+		if (b1_object_is_node(obj))
+			left |= b1_node_release_end(b1_node_from_object(obj));
 		b1_relax(i++);
-		if (!b1_object_is_node(obj))
-			continue;
-		left = b1_node_release_end(b1_node_from_object(obj));
-		/* after a seal there is nothing */
-		if (left && !close)
+	}
+	return left;
+}
+
+/* After the wakeups, as it may take a while. */
+static void b1_peer_release_rest(struct b1_release *release)
+{
+	struct b1_object *obj;
+	size_t i = 0;
+
+	for (obj = release->first; obj; obj = obj->release_next) {
+		/* set under the lock of the node, and not any more since that was ended */
+		if (b1_object_is_node(obj) && b1_node_from_object(obj)->left)
 			b1_message_discard_rest(b1_node_from_object(obj));
+		b1_relax(i++);
 	}
 }
 
@@ -357,13 +371,18 @@ static void b1_peer_release_free(struct b1_release *release)
 static void b1_peer_release_as(struct b1_peer *peer, struct b1_release *release, struct b1_tx *tx,
 			       bool close)
 {
+	bool left;
+
 	lockdep_assert_held(&peer->lock);
 
 	b1_peer_release_begin(peer, release, tx);
 	b1_peer_release_push(peer, release, tx, close);
 	b1_tx_commit(tx);
-	b1_peer_release_end(release, close);
+	left = b1_peer_release_end(release);
 	b1_tx_wake(tx);
+	/* after a seal there is nothing */
+	if (left && !close)
+		b1_peer_release_rest(release);
 	b1_peer_release_free(release);
 }
 
@@ -440,7 +459,7 @@ void b1_peer_close(struct b1_peer *peer)
 }
 
 /*
- * Whether an entry must not be received: a message to a node that is being released, or a
+ * Whether an entry must not be received: a message to a released node, or a
  * notification for a handle whose message has not been received.
  */
 static bool b1_peer_is_stale(struct b1_queue_entry *entry)

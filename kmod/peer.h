@@ -18,8 +18,8 @@
  *	b1_peer.lock (mutex, outermost, never two): serialises the commands of a peer. Live objects leave
  *		the table, and are collected for a release, only under it; recent. May be held while the
  *		user memory of the command is touched, because no command of another peer takes it.
- *	b1_peer.discard_lock (mutex): held by who discards messages that came too late for a node of the
- *		peer, see b1_message_discard_rest(); nothing is written under it only.
+ *	b1_peer.discard_lock (mutex): held by who discards messages that may have come too late for a node
+ *		of the peer, see b1_message_discard_rest(); nothing is written under it only.
  *	b1_peer.objects_lock (spinlock): the table, last_id and newest, because BUS1_CMD_TRANSFER of
  *		another peer inserts. Who has several objects takes it once, see b1_relax_lock().
  *

@@ -156,6 +156,8 @@ void b1_transfer_commit(struct b1_peer *to, struct b1_transfer_slot *slots, size
 		b1_handle_link(slots[i].handle);
 		if (slots[i].node)
 			b1_object_publish(&slots[i].node->obj);
+		else if (unlikely(b1_node_is_released(slots[i].handle->node)))
+			wake = true;	/* the notification may be committed, and not woken for yet */
 		mutex_lock(&to->queue.lock);
 		wake |= b1_handle_install(slots[i].handle, false);
 		mutex_unlock(&to->queue.lock);

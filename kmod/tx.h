@@ -106,7 +106,7 @@ static inline bool b1_tx_is_committed(const struct b1_tx *tx)
 
 /**
  * b1_tx_commit() - make all entries of a transaction receivable
- * @tx:		transaction; all its entries have been pushed
+ * @tx:		transaction; all its entries have been pushed, but see "Ordering"
  *
  * The caller wakes the receivers afterwards, each of them, whatever is in its queue already.
  */

@@ -353,6 +353,14 @@ void il_wait(struct il_waiter *waiter, const char *what)
 	waiter->woken = false;
 }
 
+bool il_is_woken(struct il_waiter *waiter, const char *what)
+{
+	if (il_running)
+		il_point(IL_WAKE, IL_F_FENCE, waiter, 0, what);
+	race_acquire(waiter);
+	return waiter->woken;
+}
+
 void il_drain_stores(void)
 {
 	if (il_running && il.buffers)

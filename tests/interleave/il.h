@@ -112,6 +112,8 @@ long il_n_locked(void);
 
 void il_wake(struct il_waiter *waiter, const char *what);
 void il_wait(struct il_waiter *waiter, const char *what);
+/* whether it would return at once; leaves that as it is */
+bool il_is_woken(struct il_waiter *waiter, const char *what);
 
 /* with store buffers: until what this thread has stored is visible */
 void il_drain_stores(void);

@@ -448,6 +448,12 @@ void op_poll_wait(struct peer *peer)
 	il_wait(&peer->waiter, "wait");
 }
 
+bool op_poll_is_woken(struct peer *peer)
+{
+	il_label("look");
+	return il_is_woken(&peer->waiter, "look");
+}
+
 void op_poll_end(struct peer *peer)
 {
 	il_label("unregister");

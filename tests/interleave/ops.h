@@ -116,6 +116,8 @@ void op_stat(struct peer *peer);
 /* as epoll: register once; then wait until there was a wakeup since the last one */
 void op_poll_begin(struct peer *peer);
 void op_poll_wait(struct peer *peer);
+/* as epoll_wait(2) without time */
+bool op_poll_is_woken(struct peer *peer);
 void op_poll_end(struct peer *peer);
 /* as poll(2): returns when it is readable */
 void op_poll_until_readable(struct peer *peer);

@@ -82,7 +82,8 @@ extern const struct il_scenario sc_seal, sc_seal_multicast, sc_close_both, sc_bo
 extern const struct il_scenario sc_in_flight_close;
 
 extern const struct il_scenario sc_poll_wake, sc_poll_multicast, sc_poll_buffers, sc_edge;
-extern const struct il_scenario sc_edge_looks, sc_edge_transfer, sc_edge_release, sc_edge_handle;
+extern const struct il_scenario sc_edge_looks, sc_edge_transfer, sc_edge_copy, sc_edge_release;
+extern const struct il_scenario sc_edge_handle;
 
 extern const struct il_scenario sc_reuse, sc_reuse_twice, sc_reuse_close, sc_reuse_handle;
 

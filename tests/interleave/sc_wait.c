@@ -146,6 +146,26 @@ const struct il_scenario sc_edge_transfer = {
 	.finish = edge_transfer_finish,
 };
 
+/* The same, by one who knows that it is dead: when that has returned, the other one has been woken. */
+
+static void copy_when_told(void)
+{
+	if (op_recv(a, NULL))
+		return;
+	transfer_a_b();
+	IL_ASSERT(op_poll_is_woken(b));
+}
+
+const struct il_scenario sc_edge_copy = {
+	.name = "edge-copy",
+	.text = "one waits and gets a copy of a handle that is known to be dead",
+	.n_threads = 2,
+	.setup = edge_transfer_setup,
+	.threads = { copy_when_told, release_node },
+	.names = { "a", "o" },
+	.finish = edge_transfer_finish,
+};
+
 /* A node is released, or its last handle, and who has the other end waits. */
 
 static void edge_release_setup(void)

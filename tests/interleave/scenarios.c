@@ -13,7 +13,7 @@ const struct il_scenario *const scenarios[] = {
 	&sc_seal, &sc_seal_multicast, &sc_close_both, &sc_in_flight_close, &sc_crossed_listen,
 	&sc_two_releases, &sc_three_releases, &sc_same_release, &sc_release_atomic,
 	&sc_release_order, &sc_two_readers,
-	&sc_poll_wake, &sc_poll_multicast, &sc_edge, &sc_edge_looks, &sc_edge_transfer,
+	&sc_poll_wake, &sc_poll_multicast, &sc_edge, &sc_edge_looks, &sc_edge_transfer, &sc_edge_copy,
 	&sc_edge_release, &sc_edge_handle,
 	&sc_poll_buffers, &sc_in_flight_buffers, &sc_discard_buffers,
 	&sc_charge, &sc_charge_put, &sc_charge_messages, &sc_trace_get, &sc_trace_walk,
