@@ -208,12 +208,13 @@ static void send_late(void)
 
 /*
  * Prepared before the release of the destination begins, sent before it ends: when the release
- * returns, the message and what it carries are gone.
+ * returns, the message and what it carries are gone. So if it ends together with others.
  */
 START_TEST(send_during_release)
 {
 	struct b1_node *b1_node = op_node_of(sender, to_inbox);
 	struct bus1_transfer transfer = { .id = handle };
+	u64 other, own = op_node(receiver, receiver, &other);
 
 	look = _i & 1;
 	mutex_lock(&sender->lock);
@@ -225,7 +226,10 @@ START_TEST(send_during_release)
 		unit_arm(SHIM_UNLOCK, &b1_node->lock, 1, send_late);
 	else
 		unit_arm(SHIM_STORE, &b1_node->obj.tx.committed, 1, send_late);
-	RELEASE(receiver, inbox);
+	if (_i & 4)
+		RELEASE(receiver, inbox, own, other);
+	else
+		RELEASE(receiver, inbox);
 	unit_disarm();
 	b1_send_deinit(&late_send);
 	ck_assert_uint_eq(op_node_of(sender, handle)->n_handles, 1);
@@ -329,7 +333,7 @@ void add_interleaving(Suite *suite)
 	tcase_add_test(tcase, link_after_release_commit);
 	tcase_add_loop_test(tcase, node_release_during_transfer, 0, 2);
 	tcase_add_loop_test(tcase, destination_gone_during_push, 0, 8);
-	tcase_add_loop_test(tcase, send_during_release, 0, 4);
+	tcase_add_loop_test(tcase, send_during_release, 0, 8);
 	tcase_add_test(tcase, stale_message_is_not_received);
 	tcase_add_test(tcase, receiver_is_faster);
 	tcase_add_loop_test(tcase, poll_during_receive, 0, 2);
