@@ -459,8 +459,8 @@ void b1_peer_close(struct b1_peer *peer)
 }
 
 /*
- * Whether an entry must not be received: a message to a released node, or a
- * notification for a handle whose message has not been received.
+ * Whether an entry must not be received: a message to a released node, or a notification for a
+ * handle whose message has not been received.
  */
 static bool b1_peer_is_stale(struct b1_queue_entry *entry)
 {

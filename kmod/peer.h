@@ -68,7 +68,7 @@ struct b1_peer {
 	struct b1_handle *recent;
 	u64 last_id;
 	struct b1_acct_trace *own;	/* what it claims from its own user; counted */
-	struct mutex discard_lock;
+	struct mutex discard_lock;	/* taken by senders, too, if a node has just been released */
 };
 
 /*

@@ -8,7 +8,8 @@
 /* those that take long come last, so that a mistake is found early */
 const struct il_scenario *const scenarios[] = {
 	&sc_multicast, &sc_reaction, &sc_release_reaction,
-	&sc_in_flight, &sc_discard, &sc_discard_recv, &sc_discard_two, &sc_discard_close, &sc_emsgsize, &sc_efault,
+	&sc_in_flight, &sc_discard, &sc_discard_recv, &sc_discard_two, &sc_discard_close,
+	&sc_emsgsize, &sc_efault,
 	&sc_transfer_close, &sc_transfer_release, &sc_transfer_abort, &sc_transfer_stat,
 	&sc_seal, &sc_seal_multicast, &sc_close_both, &sc_in_flight_close, &sc_crossed_listen,
 	&sc_two_releases, &sc_three_releases, &sc_same_release, &sc_release_atomic,

@@ -567,32 +567,46 @@ static int slow_finish(struct slow *s)
 	return s->ret;
 }
 
+/* A receive of @n bytes into the page. */
+struct slow_recv {
+	struct iovec vec;
+	struct bus1_message message;
+	struct bus1_metadata metadata;
+	struct bus1_cmd_recv cmd;
+};
+
+static void slow_recv_init(struct slow_recv *r, const struct slow *s, size_t n)
+{
+	*r = (struct slow_recv){
+		.vec = { s->page, n },
+		.message = {
+			.type = BUS1_INVALID,
+			.n_data = n,
+			.n_data_vecs = 1,
+			.ptr_data_vecs = BUS1_FROM_PTR(&r->vec),
+		},
+		.cmd = { 0, BUS1_FROM_PTR(&r->metadata), BUS1_FROM_PTR(&r->message) },
+	};
+}
+
 /* 17: a recv that waits for memory stops nobody who sends, transfers, releases, polls, closes */
 START_TEST(regress_17_slow_recv)
 {
 	int a = b1t_peer(), b = b1t_peer(), c = b1t_peer();
-	struct iovec vec;
-	struct bus1_message message = {
-		.type = BUS1_INVALID,
-		.n_transfers = 1,
-		.n_data = 5,
-		.n_data_vecs = 1,
-		.ptr_data_vecs = BUS1_FROM_PTR(&vec),
-	};
-	struct bus1_metadata metadata;
-	struct bus1_cmd_recv cmd = { 0, BUS1_FROM_PTR(&metadata), BUS1_FROM_PTR(&message) };
+	struct slow_recv recv;
 	struct bus1_transfer got;
 	uint64_t inbox, to_b, an, hb[2], copy, cn, ch;
 	struct slow slow;
 
 	slow_init(&slow);
-	message.ptr_transfers = BUS1_FROM_PTR(&got);
-	vec = (struct iovec){ slow.page, 5 };
+	slow_recv_init(&recv, &slow, 5);
+	recv.message.n_transfers = 1;
+	recv.message.ptr_transfers = BUS1_FROM_PTR(&got);
 	b1t_node_ok(b, a, &inbox, &to_b);
 	b1t_node_ok(a, b, &an, &hb[0]);
 	b1t_node_ok(c, b, &cn, &ch);
 	b1t_send_ok(a, to_b, "first", 1, &to_b);
-	slow_start(&slow, b, BUS1_CMD_RECV, &cmd);
+	slow_start(&slow, b, BUS1_CMD_RECV, &recv.cmd);
 
 	b1t_send_ok(a, to_b, "second", 0, NULL);
 	copy = b1t_copy_ok(a, b, to_b);
@@ -710,26 +724,18 @@ static char process_state(pid_t pid)
 START_TEST(regress_17_killed_while_waiting)
 {
 	int a = b1t_peer(), b = b1t_peer(), status;
-	struct iovec vec;
-	struct bus1_message message = {
-		.type = BUS1_INVALID,
-		.n_data = 5,
-		.n_data_vecs = 1,
-		.ptr_data_vecs = BUS1_FROM_PTR(&vec),
-	};
-	struct bus1_metadata metadata;
-	struct bus1_cmd_recv cmd = { 0, BUS1_FROM_PTR(&metadata), BUS1_FROM_PTR(&message) };
+	struct slow_recv recv;
 	struct b1t_received r;
 	uint64_t inbox, to_b;
 	struct slow slow;
 	pid_t pid;
 
 	slow_init(&slow);
-	vec = (struct iovec){ slow.page, 5 };
+	slow_recv_init(&recv, &slow, 5);
 	b1t_node_ok(b, a, &inbox, &to_b);
 	b1t_send_ok(a, to_b, "first", 0, NULL);
 	b1t_send_ok(a, to_b, "second", 0, NULL);
-	slow_start(&slow, b, BUS1_CMD_RECV, &cmd);
+	slow_start(&slow, b, BUS1_CMD_RECV, &recv.cmd);
 
 	pid = fork();
 	ck_assert_int_ge(pid, 0);

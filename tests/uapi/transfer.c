@@ -137,6 +137,8 @@ START_TEST(transfer_in_one_array)
 	uint64_t last = 0, node[2], handle[2];
 	size_t i;
 
+	/* so that the node and the handle get different IDs */
+	b1t_node_ok(a, b, NULL, &handle[0]);
 	for (i = 0; i < 2; i++) {
 		b1t_node_ok(a, b, &node[i], &handle[i]);
 		both[i] = (struct bus1_transfer){ .id = handle[i] };
@@ -147,6 +149,7 @@ START_TEST(transfer_in_one_array)
 	for (i = 0; i < 2; i++)
 		check_link(c, both[i].id, a, node[i]);
 	/* the first ID behind the two handles: the node that nobody has told of */
+	ck_assert_uint_ne(both[2].id, handle[1] + 2);
 	check_link(c, both[2].id, b, handle[1] + 2);
 }
 END_TEST

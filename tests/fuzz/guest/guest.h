@@ -198,8 +198,8 @@ bool guest_is_good(const struct guest_thread *thread, uint64_t addr, size_t n);
 
 /* known.c */
 /*
- * Makes room for what is known of a new peer, in place of the oldest one that is shared or not, too.
- * Returns its serial.
+ * Makes room for what is known of a new peer, in place of the oldest one of its kind: those that all
+ * processes share, or the others. Returns its serial.
  */
 unsigned int guest_ident_new(bool shared);
 struct guest_ident *guest_ident_of(unsigned int serial);

@@ -43,7 +43,8 @@ static void usage(void)
 	     "with memory that is bad or changes. Run it as root. Fails if userfaultfd is not there,\n"
 	     "unless it is told to do without; a memory limit for some of the processes is used\n"
 	     "where there is one. Prints how often each kind of command had which result, and fails\n"
-	     "if one of them has never succeeded, or most of those that are meant to succeed fail.\n"
+	     "if one of them has never succeeded, or most of those that are meant to succeed fail\n"
+	     "for another reason than a quota.\n"
 	     "On a slow machine it takes up to four times as long, for all of them to succeed.");
 }
 

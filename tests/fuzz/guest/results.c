@@ -153,7 +153,7 @@ static void check_friendly(unsigned int call)
 {
 	uint64_t n = guest->n_friendly[call], n_ok = guest->n_friendly_ok[call];
 
-	if (3 * n_ok < n - guest->n_friendly_edquot[call])
+	if (2 * n_ok < n - guest->n_friendly_edquot[call])
 		fail(call_names[call], "most of those that are meant to succeed failed");
 	if (10 * n_ok < n)
 		fail(call_names[call], "hardly one of those that are meant to succeed did so");
