@@ -20,9 +20,15 @@
  * (BUS1_CMD_TRANSFER), but not to send; and b1_peer.discard_lock for as long as it discards such
  * messages.
  */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
 #include <linux/bug.h>
+#include <linux/kstrtox.h>
+#include <linux/minmax.h>
+#include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/moduleparam.h>
+#include <linux/printk.h>
 
 #include "acct.h"
 #include "cdev.h"
@@ -36,27 +42,69 @@
 /* A maximum above this is refused: it limits nothing, and leaves no room for arithmetic. */
 #define B1_MAIN_MAX_MAX (1UL << 48)
 
-static unsigned long b1_main_max_objects = 1UL << 20;
-module_param_named(max_objects, b1_main_max_objects, ulong, 0444);
-MODULE_PARM_DESC(max_objects,
-		 "Peers, nodes, handles and messages of each user, 1 to 2^48 (default 1048576)");
+/*
+ * Default maxima. A user must not be able to fill the memory of a small machine, so what is charged to
+ * one is no more than an eighth of it in each slot. For objects, 512 bytes are a safe guess: nodes,
+ * handles and messages take less, a peer takes more.
+ */
+#define B1_MAIN_MAX_OBJECTS (1UL << 20)
+#define B1_MAIN_MAX_BYTES (1UL << 30)
+#define B1_MAIN_MEMORY_SHARE 8
+#define B1_MAIN_OBJECT_SIZE 512
 
-static unsigned long b1_main_max_bytes = 1UL << 30;
-module_param_named(max_bytes, b1_main_max_bytes, ulong, 0444);
-MODULE_PARM_DESC(max_bytes, "Bytes queued at each user, 1 to 2^48 (default 1073741824)");
+/*
+ * The range is checked while the parameter is read: 0 tells b1_main_init() that none was given, so
+ * it must not be possible to give it.
+ */
+static int b1_main_set_max(const char *text, const struct kernel_param *param)
+{
+	unsigned long max;
+	int ret;
+
+	ret = kstrtoul(text, 0, &max);
+	if (ret)
+		return ret;
+	if (!max || max > B1_MAIN_MAX_MAX) {
+		pr_err("%s must be 1 to %lu\n", param->name, B1_MAIN_MAX_MAX);
+		return -EINVAL;
+	}
+	*(unsigned long *)param->arg = max;
+	return 0;
+}
+
+static const struct kernel_param_ops b1_main_max_ops = {
+	.set = b1_main_set_max,
+	.get = param_get_ulong,
+};
+
+static unsigned long b1_main_max_objects;
+module_param_cb(max_objects, &b1_main_max_ops, &b1_main_max_objects, 0444);
+__MODULE_PARM_TYPE(max_objects, "ulong");
+MODULE_PARM_DESC(max_objects,
+		 "Peers, nodes, handles and messages of each user, 1 to 2^48 (default 1048576, or one for each 4096 bytes of memory if that is less)");
+
+static unsigned long b1_main_max_bytes;
+module_param_cb(max_bytes, &b1_main_max_ops, &b1_main_max_bytes, 0444);
+__MODULE_PARM_TYPE(max_bytes, "ulong");
+MODULE_PARM_DESC(max_bytes,
+		 "Bytes queued at each user, 1 to 2^48 (default 1073741824, or an eighth of the memory if that is less)");
+
+/* What was not given is set to its default, for sysfs to show what is in force. */
+static void __init b1_main_set_defaults(void)
+{
+	unsigned long share = (totalram_pages() << PAGE_SHIFT) / B1_MAIN_MEMORY_SHARE;
+
+	if (!b1_main_max_objects)
+		b1_main_max_objects = min(share / B1_MAIN_OBJECT_SIZE, B1_MAIN_MAX_OBJECTS);
+	if (!b1_main_max_bytes)
+		b1_main_max_bytes = min(share, B1_MAIN_MAX_BYTES);
+}
 
 static int __init b1_main_init(void)
 {
 	int ret;
 
-	if (!b1_main_max_objects || b1_main_max_objects > B1_MAIN_MAX_MAX) {
-		pr_err("bus1: max_objects must be 1 to %lu\n", B1_MAIN_MAX_MAX);
-		return -EINVAL;
-	}
-	if (!b1_main_max_bytes || b1_main_max_bytes > B1_MAIN_MAX_MAX) {
-		pr_err("bus1: max_bytes must be 1 to %lu\n", B1_MAIN_MAX_MAX);
-		return -EINVAL;
-	}
+	b1_main_set_defaults();
 	ret = b1_acct_set_max(b1_main_max_objects, b1_main_max_bytes);
 	if (ret)
 		return ret;

@@ -486,6 +486,35 @@ static void check_parameters(void)
 		ref_mismatch("the module loads with maxima that are out of range");
 }
 
+/* Could one user pin all memory of a small machine? Of a large one there are the full maxima. */
+static void check_defaults(void)
+{
+	static const struct {
+		unsigned long memory, objects, bytes;
+	} machines[] = {
+		{ 64UL << 20, 16384, 8UL << 20 },
+		{ 512UL << 20, 131072, 64UL << 20 },
+		{ (4UL << 30) - 4096, (1UL << 20) - 1, (512UL << 20) - 512 },
+		{ 4UL << 30, 1UL << 20, 512UL << 20 },
+		{ (8UL << 30) - 4096, 1UL << 20, (1UL << 30) - 512 },
+		{ 8UL << 30, 1UL << 20, 1UL << 30 },
+		{ 64UL << 40, 1UL << 20, 1UL << 30 },
+	};
+	unsigned long memory = vfs_memory;
+	size_t i;
+
+	for (i = 0; i < sizeof(machines) / sizeof(machines[0]); i++) {
+		vfs_memory = machines[i].memory;
+		if (vfs_load(VFS_DEFAULT, VFS_DEFAULT))
+			ref_mismatch("the module does not load with default maxima");
+		if (vfs_max_objects() != machines[i].objects || vfs_max_bytes() != machines[i].bytes)
+			ref_mismatch("default maxima of a machine with %lu bytes: %lu, %lu",
+				     vfs_memory, vfs_max_objects(), vfs_max_bytes());
+		vfs_unload();
+	}
+	vfs_memory = memory;
+}
+
 /* Two caches and the device: without any of them there is no module, and nothing is left. */
 static void check_load_without_memory(void)
 {
@@ -506,6 +535,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	(void)argv;
 	bus_trace = getenv("FUZZ_TRACE");
 	check_parameters();
+	check_defaults();
 	check_load_without_memory();
 	return 0;
 }

@@ -123,7 +123,7 @@ static const struct args_row rows[] = {
 	{ "to BUS1_INVALID", S_ID, EBADRQC, { { ARGS_LITERAL, ARGS_AT(ids[3]), BUS1_INVALID } },
 	  ARGS_F_DEST },
 
-	/* the default of max_bytes is 1 GiB; nobody reads what is behind the iovec */
+	/* the default of max_bytes is 1 GiB at most; nobody reads what is behind the iovec */
 	{ "too much for the quota", S_QUOTA, EDQUOT,
 	  { { ARGS_LITERAL, MSG(n_data), 0x7a000000 },
 	    { ARGS_LITERAL, ARGS_AT(lengths[1]), 0x7a000000 } }, ARGS_F_DEST },

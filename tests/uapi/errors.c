@@ -113,6 +113,28 @@ START_TEST(errors_open_mode)
 }
 END_TEST
 
+/* What the module is loaded with, in the words that load it with the same again. */
+static void get_parameters(char *text, size_t size)
+{
+	static const char * const names[] = { "max_objects", "max_bytes" };
+	char path[64], value[32];
+	size_t i, n = 0;
+
+	for (i = 0; i < B1T_N(names); i++) {
+		ssize_t length;
+		int fd;
+
+		snprintf(path, sizeof(path), "/sys/module/bus1/parameters/%s", names[i]);
+		fd = file(path, O_RDONLY);
+		length = read(fd, value, sizeof(value) - 1);
+		ck_assert_int_gt(length, 1);
+		value[length - 1] = '\0';	/* the newline */
+		close(fd);
+		n += snprintf(text + n, size - n, "%s=%s ", names[i], value);
+		ck_assert_uint_lt(n, size);
+	}
+}
+
 /*
  * Without the module: no device file, one that was left, one of a driver that never was. What opens
  * while the module is loaded is also what the module makes.
@@ -121,8 +143,10 @@ START_TEST(errors_no_module)
 {
 	const char *left = "/tmp/left", *unknown = "/tmp/unknown";
 	int module = file("/modules/bus1.ko", O_RDONLY), fd;
+	char parameters[128];
 	struct stat st;
 
+	get_parameters(parameters, sizeof(parameters));
 	ck_assert_int_eq(stat("/dev/bus1", &st), 0);
 	ck_assert_int_eq(mknod(left, S_IFCHR | 0666, st.st_rdev), 0);
 	ck_assert_int_eq(mknod(unknown, S_IFCHR | 0666, makedev(500, 1)), 0);
@@ -134,7 +158,7 @@ START_TEST(errors_no_module)
 	ck_assert_int_eq(b1t_open("/dev/bus1"), -ENOENT);
 	ck_assert_int_eq(b1t_open(left), -ENODEV);
 	ck_assert_int_eq(b1t_open(unknown), -ENXIO);
-	ck_assert_int_eq(syscall(SYS_finit_module, module, "", 0), 0);
+	ck_assert_int_eq(syscall(SYS_finit_module, module, parameters, 0), 0);
 	close(b1t_peer());
 }
 END_TEST
@@ -363,7 +387,7 @@ static bool affordable(int fd, uint64_t dest, uint64_t n_data)
 	return ret != -EDQUOT;
 }
 
-/* The example in bus1(7): what one peer can queue at a user, with the default maxima. */
+/* The example in bus1(7): what one peer can queue at a user who has 1 GiB. See vm/programs. */
 START_TEST(errors_no_resources)
 {
 	int a = b1t_peer(), b = b1t_peer(), c;

@@ -730,6 +730,31 @@ static void expect_maxima(uint64_t objects, uint64_t bytes)
 	free(text);
 }
 
+static uint64_t total_memory(void)
+{
+	char *text = q_read("/proc/meminfo"), *line = strstr(text, "MemTotal:");
+	uint64_t total;
+
+	ck_assert_ptr_nonnull(line);
+	total = strtoull(line + strlen("MemTotal:"), NULL, 10) << 10;
+	ck_assert_uint_gt(total, 0);
+	free(text);
+	return total;
+}
+
+static uint64_t smaller(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* Could one user pin all memory of a small machine? Each default is an eighth of it at most. */
+static void expect_default_maxima(void)
+{
+	uint64_t share = total_memory() / 8;
+
+	expect_maxima(smaller(1 << 20, share / 512), smaller(1 << 30, share));
+}
+
 /* values that make no sense are refused; the module is what it was afterwards */
 START_TEST(quota_parameters_out_of_range)
 {
@@ -757,7 +782,14 @@ START_TEST(quota_parameters_out_of_range)
 	close(b1t_peer());
 	unload();
 	ck_assert_int_eq(load(""), 0);
-	expect_maxima(1 << 20, 1 << 30);
+	expect_default_maxima();
+	unload();
+	/* one that is given is taken as it is, and leaves the other at its default */
+	ck_assert_int_eq(load("max_objects=1048577"), 0);
+	expect_maxima((1 << 20) + 1, smaller(1 << 30, total_memory() / 8));
+	unload();
+	ck_assert_int_eq(load("max_bytes=1073741825"), 0);
+	expect_maxima(smaller(1 << 20, total_memory() / 8 / 512), (1 << 30) + 1);
 	unload();
 	/* valid, but of no use: an actor may have half of what there is */
 	ck_assert_int_eq(load("max_objects=1 max_bytes=1"), 0);

@@ -4,6 +4,7 @@
 #include <linux/debugfs.h>
 #include <linux/file.h>
 #include <linux/miscdevice.h>
+#include <linux/moduleparam.h>
 #include <linux/poll.h>
 #include <linux/seq_file.h>
 #include <stdarg.h>
@@ -17,6 +18,7 @@ unsigned int vfs_uid;
 enum vfs_ns vfs_ns;
 unsigned long vfs_kill_nth;
 bool vfs_killed;
+unsigned long vfs_memory = 16UL << 30;
 
 static const struct file_operations vfs_other_fops;
 static struct file vfs_other = { .f_op = &vfs_other_fops, .n_refs = 1 };
@@ -148,11 +150,45 @@ void seq_printf(struct seq_file *seq, const char *format, ...)
 
 /* What programs call */
 
+static int vfs_set_param(const struct kernel_param *param, unsigned long value)
+{
+	char text[32];
+
+	/* what an earlier load has left is not there in a kernel */
+	*(unsigned long *)param->arg = 0;
+	if (value == VFS_DEFAULT)
+		return 0;
+	sprintf(text, "%lu", value);
+	return param->ops->set(text, param);
+}
+
+static unsigned long vfs_get_param(const struct kernel_param *param)
+{
+	char text[32];
+
+	WARN_ON(param->ops->get(text, param) < 0);
+	return strtoul(text, NULL, 10);
+}
+
 int vfs_load(unsigned long max_objects, unsigned long max_bytes)
 {
-	vfs_set_max_objects(max_objects);
-	vfs_set_max_bytes(max_bytes);
-	return vfs_module_init();
+	int ret;
+
+	ret = vfs_set_param(&vfs_param_max_objects, max_objects);
+	if (ret)
+		return ret;
+	ret = vfs_set_param(&vfs_param_max_bytes, max_bytes);
+	return ret ?: vfs_module_init();
+}
+
+unsigned long vfs_max_objects(void)
+{
+	return vfs_get_param(&vfs_param_max_objects);
+}
+
+unsigned long vfs_max_bytes(void)
+{
+	return vfs_get_param(&vfs_param_max_bytes);
 }
 
 void vfs_unload(void)

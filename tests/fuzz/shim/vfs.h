@@ -38,8 +38,17 @@ extern bool vfs_killed;
 
 bool vfs_is_killed(void);
 
+/* the memory of the machine in bytes, which the default maxima depend on */
+extern unsigned long vfs_memory;
+
+/* VFS_DEFAULT: the parameter is not given */
+#define VFS_DEFAULT (~0UL)
+
 int vfs_load(unsigned long max_objects, unsigned long max_bytes);
 void vfs_unload(void);
+/* what sysfs shows */
+unsigned long vfs_max_objects(void);
+unsigned long vfs_max_bytes(void);
 
 int vfs_open(void);
 int vfs_dup(int fd);
@@ -55,9 +64,10 @@ const char *vfs_fdinfo(int fd);
 const char *vfs_accounts(void);
 
 /* for the headers of the shim */
+struct kernel_param;
 int vfs_module_init(void);
 void vfs_module_exit(void);
-void vfs_set_max_objects(unsigned long value);
-void vfs_set_max_bytes(unsigned long value);
+extern const struct kernel_param vfs_param_max_objects;
+extern const struct kernel_param vfs_param_max_bytes;
 
 #endif /* FUZZ_VFS_H */

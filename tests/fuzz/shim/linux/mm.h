@@ -5,6 +5,15 @@
 #include_next <linux/mm.h>
 #include <limits.h>
 
+#include "../vfs.h"
+
 #define MAX_RW_COUNT (INT_MAX & ~(PAGE_SIZE - 1))
+
+#define PAGE_SHIFT 12
+
+static inline unsigned long totalram_pages(void)
+{
+	return vfs_memory >> PAGE_SHIFT;
+}
 
 #endif /* FUZZ_MM_H */
