@@ -15,6 +15,11 @@
 #include <stdint.h>
 
 #ifdef __cplusplus
+/* g++ -Wshadow does not like functions with the names of structs, as those of the commands are. */
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wshadow"
+#endif
 extern "C" {
 #endif
 
@@ -80,6 +85,9 @@ int bus1_cmd_recv(int peerfd, struct bus1_metadata *metadata, struct bus1_messag
 
 #ifdef __cplusplus
 }
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic pop
+#endif
 #endif
 
 #endif /* _BUS1_H */

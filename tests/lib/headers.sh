@@ -94,7 +94,7 @@ for cc in $compilers; do
 				esac
 			fi
 			flags=("-std=$std" "-m$bits" -O2 -Wall -Wextra -pedantic-errors -Wconversion
-			       -Wsign-conversion -Wundef -Werror "${extra[@]}" -I "$include")
+			       -Wsign-conversion -Wundef -Wshadow -Werror "${extra[@]}" -I "$include")
 			for source in "$tmp"/src/*; do
 				name=$(basename "$source")
 				# an object without a name of its own: no warnings about main()
