@@ -35,6 +35,15 @@ meson_build_clang() {
 	CC=clang CXX=clang++ meson_build clang
 }
 
+# What is installed is C: without tests, no machine needs a C++ compiler for it.
+meson_build_without_cxx() {
+	local dir=$build/without-cxx
+
+	rm -rf "$dir"
+	CXX=/bin/false meson setup --fatal-meson-warnings -Dwerror=true -Dtests=disabled "$dir" "$top" &&
+		ninja -C "$dir"
+}
+
 # The programs of the virtual machine, too; the unit tests are for 64 bit, as the module is.
 meson_build_32() {
 	local check
