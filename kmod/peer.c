@@ -1,4 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/atomic.h>
+#include <linux/printk.h>
+#include <linux/ratelimit.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
 
@@ -42,13 +47,34 @@ struct b1_acct_trace *b1_peer_claim_from(struct b1_peer *claimant, struct b1_pee
  * b1_peer_log_refusal() - tell the administrator of a refusal
  * @trace:	who claims from whom; borrowed
  * @slot:	what is short
+ *
+ * Users can cause any number of refusals, so no more than a few are logged in some seconds. The next
+ * line says how many were left out. They are counted here, because the kernel's own message about
+ * that is a warning which names this function; with RATELIMIT_MSG_ON_RELEASE it is deferred until the
+ * state is released, which never happens.
  */
 void b1_peer_log_refusal(struct b1_acct_trace *trace, enum b1_acct_slot slot)
 {
+	static struct ratelimit_state limit =
+		RATELIMIT_STATE_INIT_FLAGS(limit, DEFAULT_RATELIMIT_INTERVAL,
+					   DEFAULT_RATELIMIT_BURST, RATELIMIT_MSG_ON_RELEASE);
 	static const char * const names[] = { "objects", "bytes" };
+	static atomic_t n_left_out = ATOMIC_INIT(0);
+	u64 claimant = trace->quota->item.id;
+	u64 user = trace->quota->user->item.id;
+	unsigned int n;
 
-	pr_info_ratelimited("bus1: UID %llu is refused %s of UID %llu: quota exceeded\n",
-			    trace->quota->item.id, names[slot], trace->quota->user->item.id);
+	if (!__ratelimit(&limit)) {
+		atomic_inc(&n_left_out);
+		return;
+	}
+	n = atomic_xchg(&n_left_out, 0);
+	if (n)
+		pr_info("UID %llu is refused %s of UID %llu: quota exceeded (%u earlier refusals were not logged)\n",
+			claimant, names[slot], user, n);
+	else
+		pr_info("UID %llu is refused %s of UID %llu: quota exceeded\n",
+			claimant, names[slot], user);
 }
 
 static struct b1_peer *b1_peer_alloc(kuid_t account, u64 actor, struct b1_acct_trace *own)

@@ -631,8 +631,24 @@ START_TEST(quota_debugfs_in_pieces)
 }
 END_TEST
 
-/* What is logged since the last call: how many lines say this. */
-static size_t count_log(int log, const char *line)
+/* What the end of a line says about those that were left out before it. */
+static unsigned long count_left_out(const char *end)
+{
+	unsigned long n = 0;
+	char newline;
+
+	if (strcmp(end, "\n")) {
+		ck_assert_int_eq(sscanf(end, " (%lu earlier refusals were not logged)%c", &n, &newline), 2);
+		ck_assert_uint_gt(n, 0);
+	}
+	return n;
+}
+
+/*
+ * What is logged since the last call: how many lines begin like this. Adds what they say was left
+ * out. The kernel's own words for that name a function, at a level that shows on the console.
+ */
+static size_t count_log(int log, const char *line, unsigned long *left_outp)
 {
 	char text[8192], *message;
 	ssize_t n, found = 0;
@@ -641,8 +657,12 @@ static size_t count_log(int log, const char *line)
 		if (n <= 0)
 			continue;
 		text[n] = 0;
+		ck_assert_msg(!strstr(text, "callbacks suppressed"), "%s", text);
 		message = strchr(text, ';');
-		found += message && !strncmp(message + 1, line, strlen(line));
+		if (!message || strncmp(message + 1, line, strlen(line)))
+			continue;
+		found++;
+		*left_outp += count_left_out(message + 1 + strlen(line));
 	}
 	ck_assert_int_eq(errno, EAGAIN);
 	return found;
@@ -654,29 +674,67 @@ static const struct timespec tenth = { 0, 100000000 };
 START_TEST(quota_log)
 {
 	static const char * const lines[] = {
-		"bus1: UID 1001 is refused objects of UID 1000: quota exceeded\n",
-		"bus1: UID 1001 is refused bytes of UID 1000: quota exceeded\n",
+		"bus1: UID 1001 is refused objects of UID 1000: quota exceeded",
+		"bus1: UID 1001 is refused bytes of UID 1000: quota exceeded",
 	};
 	int log = open("/dev/kmsg", O_RDONLY | O_NONBLOCK);
 	struct q_peer *a = q_peer(A), *b = q_peer(B);
 	struct q_dest dest = q_connect(b, a);
+	unsigned long left_out = 0;
 	size_t i, n = 0;
 
 	ck_assert_int_ge(log, 0);
 	ck_assert_int_ge(lseek(log, 0, SEEK_END), 0);
 	ck_assert(q_send(b, dest, 0, 1));
-	ck_assert_uint_eq(count_log(log, "bus1: UID"), 0);
+	ck_assert_uint_eq(count_log(log, "bus1: UID", &left_out), 0);
 	/* other refusals may have used up what is logged in some seconds */
 	for (i = 0; i < 300 && !n; i++) {
 		ck_assert(!q_send(b, dest, _i ? 0 : q_max(Q_OBJECTS), _i ? q_max(Q_BYTES) : 0));
-		n = count_log(log, lines[_i]);
+		n = count_log(log, lines[_i], &left_out);
 		nanosleep(&tenth, NULL);
 	}
 	ck_assert_uint_eq(n, 1);
 	for (i = 0; i < 2000; i++)
 		ck_assert_int_eq(q_send_raw(b->fd, 1, &dest.handle, NULL, 0x7ffff000, NULL, 0),
 				 -EDQUOT);
-	ck_assert_uint_lt(count_log(log, lines[1]), 200);
+	ck_assert_uint_lt(count_log(log, lines[1], &left_out), 200);
+	close(log);
+}
+END_TEST
+
+/* Is it lost how many there were? The lines that get through say what was left out before them. */
+START_TEST(quota_log_flood)
+{
+	static const char line[] = "bus1: UID 1001 is refused bytes of UID 1000: quota exceeded";
+	int log = open("/dev/kmsg", O_RDONLY | O_NONBLOCK);
+	struct q_peer *a = q_peer(A), *b = q_peer(B);
+	struct q_dest dest = q_connect(b, a);
+	size_t i, n, n_refused = 0, n_logged = 0;
+	unsigned long left_out = 0;
+
+	ck_assert_int_ge(log, 0);
+	ck_assert_int_ge(lseek(log, 0, SEEK_END), 0);
+	/* the first line tells what other tests have caused */
+	for (i = n = 0; i < 300 && !n; i++) {
+		nanosleep(&tenth, NULL);
+		ck_assert(!q_send(b, dest, 0, q_max(Q_BYTES)));
+		n = count_log(log, line, &left_out);
+	}
+	ck_assert_uint_eq(n, 1);
+	left_out = 0;
+	for (i = 0; i < 1000; i++, n_refused++)
+		ck_assert(!q_send(b, dest, 0, q_max(Q_BYTES)));
+	n_logged = count_log(log, line, &left_out);
+	ck_assert_uint_lt(n_logged, 200);
+	/* and the next one, what this has caused */
+	for (i = n = 0; i < 300 && !n; i++, n_refused++) {
+		nanosleep(&tenth, NULL);
+		ck_assert(!q_send(b, dest, 0, q_max(Q_BYTES)));
+		n = count_log(log, line, &left_out);
+	}
+	ck_assert_uint_eq(n, 1);
+	ck_assert_uint_gt(left_out, 800);
+	ck_assert_uint_eq(n_logged + 1 + left_out, n_refused);
 	close(log);
 }
 END_TEST
@@ -824,6 +882,7 @@ static void add_model_tests(TCase *tc)
 	tcase_add_test(tc, quota_debugfs);
 	tcase_add_test(tc, quota_debugfs_in_pieces);
 	tcase_add_loop_test(tc, quota_log, 0, Q_SLOTS);
+	tcase_add_test(tc, quota_log_flood);
 	tcase_add_loop_test(tc, quota_parameters, 0, Q_SLOTS);
 }
 

@@ -46,6 +46,36 @@ static unsigned int n_claim_from_others(void)
 	return n;
 }
 
+/* The log */
+
+/* Could a line be lost without a trace? The next one says how many were. */
+START_TEST(log_counts_what_is_left_out)
+{
+	unsigned long n = shim_n_logged();
+	int i;
+
+	b1_peer_log_refusal(sender->own, B1_ACCT_BYTES);
+	ck_assert_uint_eq(shim_n_logged(), n + 1);
+	ck_assert_ptr_nonnull(strstr(shim_last_logged(), "bus1: UID "));
+	ck_assert_ptr_nonnull(strstr(shim_last_logged(), " bytes of UID "));
+	ck_assert_ptr_nonnull(strstr(shim_last_logged(), ": quota exceeded\n"));
+
+	shim_ratelimited = true;
+	for (i = 0; i < 3; i++)
+		b1_peer_log_refusal(sender->own, B1_ACCT_BYTES);
+	ck_assert_uint_eq(shim_n_logged(), n + 1);
+
+	shim_ratelimited = false;
+	b1_peer_log_refusal(sender->own, B1_ACCT_OBJECTS);
+	ck_assert_uint_eq(shim_n_logged(), n + 2);
+	ck_assert_ptr_nonnull(strstr(shim_last_logged(), " objects of UID "));
+	ck_assert_ptr_nonnull(strstr(shim_last_logged(),
+				     ": quota exceeded (3 earlier refusals were not logged)\n"));
+	b1_peer_log_refusal(sender->own, B1_ACCT_OBJECTS);
+	ck_assert_ptr_nonnull(strstr(shim_last_logged(), ": quota exceeded\n"));
+}
+END_TEST
+
 /* Counting handles */
 
 START_TEST(ids_are_odd_and_rise)
@@ -409,6 +439,7 @@ static void add_counting(Suite *suite)
 {
 	TCase *tcase = bus_case(suite, "counting");
 
+	tcase_add_test(tcase, log_counts_what_is_left_out);
 	tcase_add_test(tcase, ids_are_odd_and_rise);
 	tcase_add_test(tcase, lookup);
 	tcase_add_test(tcase, last_handle_is_told_once);

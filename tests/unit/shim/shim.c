@@ -3,6 +3,7 @@
 #include <linux/bug.h>
 #include <linux/container_of.h>
 #include <linux/slab.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,7 @@ shim_hook_t shim_hook;
 unsigned long shim_fail_nth;
 bool shim_killed;
 bool shim_init_on_free;
+bool shim_ratelimited;
 int shim_mb_word;
 
 _Noreturn void shim_bug(const char *file, int line, const char *what)
@@ -34,15 +36,25 @@ const char *__tsan_default_options(void)
 #endif
 
 static unsigned long shim_logged;
+static __thread char shim_line[256];
 
 unsigned long shim_n_logged(void)
 {
 	return __atomic_load_n(&shim_logged, __ATOMIC_RELAXED);
 }
 
+const char *shim_last_logged(void)
+{
+	return shim_line;
+}
+
 void shim_log(const char *format, ...)
 {
-	(void)format;
+	va_list ap;
+
+	va_start(ap, format);
+	vsnprintf(shim_line, sizeof(shim_line), format, ap);
+	va_end(ap);
 	__atomic_fetch_add(&shim_logged, 1, __ATOMIC_RELAXED);
 }
 

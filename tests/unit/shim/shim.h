@@ -42,6 +42,9 @@ extern bool shim_killed;
 /* While set, what is freed is to be wiped. */
 extern bool shim_init_on_free;
 
+/* While set, lines whose number is limited are not logged. */
+extern bool shim_ratelimited;
+
 /* Allocations made so far, and those that were not freed yet. */
 unsigned long shim_n_allocs(void);
 long shim_n_live(void);
@@ -49,8 +52,9 @@ long shim_n_live(void);
 /* Caches that were created and not destroyed. */
 long shim_n_caches(void);
 
-/* Lines that would have been logged. */
+/* Lines that would have been logged, and the last one of this thread. */
 unsigned long shim_n_logged(void);
+const char *shim_last_logged(void);
 
 /* Locks that are held, by anybody. */
 long shim_n_locked(void);

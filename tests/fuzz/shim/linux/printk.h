@@ -4,6 +4,6 @@
 
 #include_next <linux/printk.h>
 
-#define pr_err(...) shim_log(__VA_ARGS__)
+#define pr_err(_format, ...) shim_log(pr_fmt(_format), ##__VA_ARGS__)
 
 #endif /* FUZZ_PRINTK_H */

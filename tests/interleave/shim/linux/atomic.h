@@ -32,6 +32,16 @@
 		*il_oldp == il_expected;						\
 	})
 
+#define ATOMIC_INIT(_i) { (_i) }
+
+/* not while lines are not limited */
+static inline void atomic_inc(atomic_t *v)
+{
+	v->counter++;
+}
+
+#define atomic_xchg(_v, _i) xchg(&(_v)->counter, (_i))
+
 #define ATOMIC64_INIT(_i) { (_i) }
 
 /* only before others see it */

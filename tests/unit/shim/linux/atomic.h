@@ -48,6 +48,18 @@ extern int shim_mb_word;
 		shim_ok;								\
 	})
 
+#define ATOMIC_INIT(_i) { (_i) }
+
+static inline void atomic_inc(atomic_t *v)
+{
+	__atomic_fetch_add(&v->counter, 1, __ATOMIC_RELAXED);
+}
+
+static inline int atomic_xchg(atomic_t *v, int i)
+{
+	return __atomic_exchange_n(&v->counter, i, __ATOMIC_SEQ_CST);
+}
+
 #define ATOMIC64_INIT(_i) { (_i) }
 
 static inline void atomic64_set(atomic64_t *v, s64 i)

@@ -22,6 +22,10 @@ typedef __s64 s64;
 typedef unsigned int gfp_t;
 
 typedef struct {
+	int counter;
+} atomic_t;
+
+typedef struct {
 	s64 counter;
 } atomic64_t;
 
