@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # shellcheck shell=bash disable=SC2154 # top, build, tmp, packages and kernels are set there
 #
-# Sourced by tests/run, after vm/fetch.sh: its steps. Each is a function that says what is wrong and
+# Sourced by tests/run, after vm/fetch.sh and vm/limits.sh: its steps. Each is a function that says what is wrong and
 # returns non-zero. They run in a subshell: nothing but files goes from one to the next.
 
 install_packages() {
@@ -66,10 +66,13 @@ library_32() {
 
 # meson counts a test that skips itself as no failure, nor is it one for it if there are none, and
 # for libcheck a program without checks is fine; here nothing may be skipped.
+# The limits of tests follow the machine.
 host_tests() {
-	local log=$build/host/meson-logs/testlog.json
+	local log=$build/host/meson-logs/testlog.json times
 
-	meson test -C "$build/host" --no-suite vm --no-suite long --print-errorlogs || return
+	times=$((2 * $(slowness)))
+	CK_TIMEOUT_MULTIPLIER=$times meson test -C "$build/host" --no-suite vm --no-suite long \
+		--print-errorlogs --timeout-multiplier "$times" || return
 	[ "$(host_checks)" -gt 0 ] || { echo "no tests"; return 1; }
 	! grep -E '"result": "(SKIP|EXPECTEDFAIL)"|Checks: 0,' "$log"
 }

@@ -159,11 +159,3 @@ debug_make() {
 	trap - TERM INT HUP
 	wait "$make"
 }
-
-# What a killed shell leaves running: it does not take its children along.
-kill_tree() {
-	local child
-
-	for child in $(ps -o pid= --ppid "$1"); do kill_tree "$child"; done
-	kill "$1" 2>/dev/null
-}

@@ -151,6 +151,25 @@ static void selftest_barrier(void)
 	}
 }
 
+/* A task that never ends, whatever it is sent. */
+static void selftest_stuck(void)
+{
+	for (;;) {
+		set_current_state(TASK_UNINTERRUPTIBLE);
+		schedule();
+	}
+}
+
+/* What is busy for long when its last file is closed, as with many objects to be freed. */
+static int selftest_release(struct inode *inode, struct file *file)
+{
+	unsigned long end = jiffies + 12 * HZ;
+
+	while (file->private_data && time_before(jiffies, end))
+		cond_resched();
+	return 0;
+}
+
 static ssize_t selftest_write(struct file *file, const char __user *data, size_t n, loff_t *pos)
 {
 	char word[16] = "";
@@ -188,6 +207,10 @@ static ssize_t selftest_write(struct file *file, const char __user *data, size_t
 		BUG();
 	else if (!strcmp(word, "panic"))
 		panic("selftest");
+	else if (!strcmp(word, "stuck"))
+		selftest_stuck();
+	else if (!strcmp(word, "linger"))
+		file->private_data = file;
 	else if (!strcmp(word, "taint"))
 		add_taint(TAINT_USER, LOCKDEP_STILL_OK);
 	else
@@ -198,6 +221,7 @@ static ssize_t selftest_write(struct file *file, const char __user *data, size_t
 static const struct file_operations selftest_fops = {
 	.owner = THIS_MODULE,
 	.write = selftest_write,
+	.release = selftest_release,
 };
 
 static struct miscdevice selftest_device = {
