@@ -78,8 +78,8 @@ int bus1_cmd_send(int peerfd, size_t n_destinations, const uint64_t *destination
  *		type and the sizes. The caller owns the handles received and releases them.
  *
  * Return: 0, or a negative errno value: -EAGAIN if the queue is empty; -EMSGSIZE if there is not
- * enough room, then @message->n_transfers and @message->n_data say how much is needed and the
- * message stays queued.
+ * enough room, then @message->n_transfers and @message->n_data say how much is needed, @metadata
+ * is as on success, and the message stays queued.
  */
 int bus1_cmd_recv(int peerfd, struct bus1_metadata *metadata, struct bus1_message *message);
 

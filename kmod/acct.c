@@ -6,9 +6,9 @@
 #include <linux/lockdep.h>
 #include <linux/math64.h>
 #include <linux/minmax.h>
-#include <linux/mutex.h>
 #include <linux/overflow.h>
 #include <linux/slab.h>
+#include <linux/spinlock.h>
 
 #include "acct.h"
 
@@ -20,7 +20,7 @@
  * built with it limits nothing.
  */
 
-static DEFINE_MUTEX(b1_acct_lock);
+static DEFINE_RAW_SPINLOCK(b1_acct_lock);
 static struct rb_root b1_acct_users = RB_ROOT;
 static struct b1_acct_amounts b1_acct_max;
 
@@ -50,13 +50,13 @@ int b1_acct_set_max(u64 objects, u64 bytes)
 {
 	int ret = -EBUSY;
 
-	mutex_lock(&b1_acct_lock);
+	raw_spin_lock(&b1_acct_lock);
 	if (RB_EMPTY_ROOT(&b1_acct_users)) {
 		b1_acct_max.slots[B1_ACCT_OBJECTS] = objects;
 		b1_acct_max.slots[B1_ACCT_BYTES] = bytes;
 		ret = 0;
 	}
-	mutex_unlock(&b1_acct_lock);
+	raw_spin_unlock(&b1_acct_lock);
 	return ret;
 }
 
@@ -69,9 +69,9 @@ bool b1_acct_is_idle(void)
 {
 	bool idle;
 
-	mutex_lock(&b1_acct_lock);
+	raw_spin_lock(&b1_acct_lock);
 	idle = RB_EMPTY_ROOT(&b1_acct_users);
-	mutex_unlock(&b1_acct_lock);
+	raw_spin_unlock(&b1_acct_lock);
 	return idle;
 }
 
@@ -159,7 +159,7 @@ static bool b1_acct_path_alloc(struct b1_acct_path *spare, unsigned int missing)
 		spare->user = kzalloc(sizeof(*spare->user), GFP_KERNEL_ACCOUNT);
 		if (!spare->user)
 			return false;
-		spin_lock_init(&spare->user->lock);
+		raw_spin_lock_init(&spare->user->lock);
 	}
 	if (missing & B1_ACCT_QUOTA) {
 		spare->quota = kzalloc(sizeof(*spare->quota), GFP_KERNEL_ACCOUNT);
@@ -233,12 +233,12 @@ struct b1_acct_trace *b1_acct_trace_get(u32 user, u32 claimant, u64 actor)
 	 * spare, so there are at most four.
 	 */
 	do {
-		mutex_lock(&b1_acct_lock);
+		raw_spin_lock(&b1_acct_lock);
 		found = b1_acct_path_find(user, claimant, actor);
 		missing = b1_acct_path_missing(&found, &spare, user == claimant);
 		if (!missing)
 			trace = b1_acct_path_link(&found, &spare, user, claimant, actor);
-		mutex_unlock(&b1_acct_lock);
+		raw_spin_unlock(&b1_acct_lock);
 	} while (!trace && b1_acct_path_alloc(&spare, missing));
 	b1_acct_path_free(&spare);
 	return trace;
@@ -250,27 +250,35 @@ struct b1_acct_trace *b1_acct_trace_ref(struct b1_acct_trace *trace)
 	return trace;
 }
 
-static void b1_acct_user_free_if_unused(struct b1_acct_user *user)
+/*
+ * Unlinks a trace that nobody refers to, and its quota and user if they have no others. What is to be
+ * freed is left in @gone, for when the lock is dropped.
+ */
+static void b1_acct_path_unlink(struct b1_acct_trace *trace, struct b1_acct_path *gone)
 {
-	if (!RB_EMPTY_ROOT(&user->quotas))
-		return;
-	WARN_ON_ONCE(user->n_quotas);
-	WARN_ON_ONCE(memcmp(&user->avail, &user->max, sizeof(user->avail)));
-	rb_erase(&user->item.node, &b1_acct_users);
-	kfree(user);
-}
-
-static void b1_acct_quota_free_if_unused(struct b1_acct_quota *quota)
-{
+	struct b1_acct_quota *quota = trace->quota;
 	struct b1_acct_user *user = quota->user;
 
+	lockdep_assert_held(&b1_acct_lock);
+
+	WARN_ON_ONCE(trace->claimed.slots[B1_ACCT_OBJECTS] || trace->claimed.slots[B1_ACCT_BYTES]);
+	rb_erase(&trace->item.node, &quota->traces);
+	if (trace != &quota->first)
+		gone->trace = trace;
+	else
+		trace->quota = NULL;
 	if (!RB_EMPTY_ROOT(&quota->traces))
 		return;
 	WARN_ON_ONCE(quota->n_traces);
 	rb_erase(&quota->item.node, &user->quotas);
 	if (quota != &user->own)
-		kfree(quota);
-	b1_acct_user_free_if_unused(user);
+		gone->quota = quota;
+	if (!RB_EMPTY_ROOT(&user->quotas))
+		return;
+	WARN_ON_ONCE(user->n_quotas);
+	WARN_ON_ONCE(memcmp(&user->avail, &user->max, sizeof(user->avail)));
+	rb_erase(&user->item.node, &b1_acct_users);
+	gone->user = user;
 }
 
 /**
@@ -279,19 +287,16 @@ static void b1_acct_quota_free_if_unused(struct b1_acct_quota *quota)
  */
 void b1_acct_trace_put(struct b1_acct_trace *trace)
 {
-	struct b1_acct_quota *quota;
+	struct b1_acct_path gone = {};
 
-	if (!trace || !refcount_dec_and_mutex_lock(&trace->refs, &b1_acct_lock))
+	/* the last one is only dropped with the lock, as b1_acct_trace_get() must not find it then */
+	if (!trace || refcount_dec_not_one(&trace->refs))
 		return;
-	quota = trace->quota;
-	WARN_ON_ONCE(trace->claimed.slots[B1_ACCT_OBJECTS] || trace->claimed.slots[B1_ACCT_BYTES]);
-	rb_erase(&trace->item.node, &quota->traces);
-	if (trace != &quota->first)
-		kfree(trace);
-	else
-		trace->quota = NULL;
-	b1_acct_quota_free_if_unused(quota);
-	mutex_unlock(&b1_acct_lock);
+	raw_spin_lock(&b1_acct_lock);
+	if (refcount_dec_and_test(&trace->refs))
+		b1_acct_path_unlink(trace, &gone);
+	raw_spin_unlock(&b1_acct_lock);
+	b1_acct_path_free(&gone);
 }
 
 /*
@@ -405,7 +410,7 @@ int b1_acct_charge(struct b1_acct_trace *trace, u64 objects, u64 bytes,
 	if (IS_ENABLED(B1_ACCT_OFF))
 		return 0;
 
-	spin_lock(&user->lock);
+	raw_spin_lock(&user->lock);
 	if (!b1_acct_check(trace, B1_ACCT_OBJECTS, objects, &take_objects)) {
 		*refusedp = B1_ACCT_OBJECTS;
 		goto unlock;
@@ -420,7 +425,7 @@ int b1_acct_charge(struct b1_acct_trace *trace, u64 objects, u64 bytes,
 	b1_acct_apply(trace, B1_ACCT_BYTES, bytes, take_bytes);
 	ret = 0;
 unlock:
-	spin_unlock(&user->lock);
+	raw_spin_unlock(&user->lock);
 	return ret;
 }
 
@@ -461,13 +466,13 @@ void b1_acct_discharge(struct b1_acct_trace *trace, u64 objects, u64 bytes)
 	if (IS_ENABLED(B1_ACCT_OFF) || (!objects && !bytes))
 		return;
 	user = trace->quota->user;
-	spin_lock(&user->lock);
+	raw_spin_lock(&user->lock);
 	b1_acct_return(trace, B1_ACCT_OBJECTS, objects);
 	b1_acct_return(trace, B1_ACCT_BYTES, bytes);
 	idle = !b1_acct_trace_is_active(trace);
 	if (idle)
 		b1_acct_deactivate(trace);
-	spin_unlock(&user->lock);
+	raw_spin_unlock(&user->lock);
 	if (idle)
 		b1_acct_trace_put(trace);
 }
@@ -533,7 +538,7 @@ u64 b1_acct_move(struct b1_acct_trace *from, struct b1_acct_trace *to, u64 objec
 	if (IS_ENABLED(B1_ACCT_OFF))
 		return objects;
 
-	spin_lock(&user->lock);
+	raw_spin_lock(&user->lock);
 	b1_acct_return(from, B1_ACCT_OBJECTS, spent);
 	b1_acct_return(from, B1_ACCT_BYTES, bytes);
 	if (objects > 1 && to->quota == &user->own && b1_acct_move_all(from, to, objects))
@@ -543,7 +548,7 @@ u64 b1_acct_move(struct b1_acct_trace *from, struct b1_acct_trace *to, u64 objec
 	idle = !b1_acct_trace_is_active(from);
 	if (idle)
 		b1_acct_deactivate(from);
-	spin_unlock(&user->lock);
+	raw_spin_unlock(&user->lock);
 	if (idle)
 		b1_acct_trace_put(from);
 	return n;
@@ -561,13 +566,13 @@ void b1_acct_trace_stat(struct b1_acct_trace *trace, struct b1_acct_stat *stat)
 	struct b1_acct_quota *quota = trace->quota;
 	struct b1_acct_user *user = quota->user;
 
-	spin_lock(&user->lock);
+	raw_spin_lock(&user->lock);
 	stat->user_max = user->max;
 	stat->user_avail = user->avail;
 	stat->quota_claimed = quota->claimed;
 	stat->quota_avail = quota->avail;
 	stat->claimed = trace->claimed;
-	spin_unlock(&user->lock);
+	raw_spin_unlock(&user->lock);
 }
 
 /* No user is without a quota, and no quota without a trace, but while the lock is held. */
@@ -619,11 +624,11 @@ struct b1_acct_trace *b1_acct_trace_next(struct b1_acct_trace *trace)
 {
 	struct b1_acct_trace *next;
 
-	mutex_lock(&b1_acct_lock);
+	raw_spin_lock(&b1_acct_lock);
 	next = b1_acct_trace_behind(trace);
 	if (next)
 		b1_acct_trace_ref(next);
-	mutex_unlock(&b1_acct_lock);
+	raw_spin_unlock(&b1_acct_lock);
 	b1_acct_trace_put(trace);
 	return next;
 }

@@ -3,7 +3,7 @@
  * Resource accounting
  *
  * Purpose: limits what users can take of each other. Knows users, who claims from them, and how
- * much; knows nothing of the bus. What is charged when is up to the callers.
+ * much; knows nothing of the bus. Callers decide what to charge, and when.
  *
  * Objects: three levels. struct b1_acct_user, the UID whose resources are claimed, has a maximum
  * and what is left of it. struct b1_acct_quota, one for each UID that claims from a user, has what
@@ -22,10 +22,10 @@
  * and one trace is part of each quota, because most often there is just one: the first peer of a
  * user takes one allocation for all three.
  *
- * Locking: b1_acct_lock (mutex) protects which users, quotas and traces there are: the trees. All
- * users of the bus take it, so nothing is allocated while it is held, and it is dropped after a search
- * or a step. b1_acct_user.lock (spinlock) protects all numbers below that user. Both are leaf locks
- * as seen from the bus, and are not taken together.
+ * Locking: b1_acct_lock (raw spinlock, shared) protects which users, quotas and traces there are: the
+ * trees. All users of the bus take it, so it is dropped after a search or a step, and nothing is
+ * allocated or freed while it is held. b1_acct_user.lock (raw spinlock, shared) protects all numbers below
+ * that user. Both are leaf locks as seen from the bus, and are not taken together.
  *
  * Context: getting and putting may sleep; charging does not. Discharging may sleep, but does not
  * allocate.
@@ -93,7 +93,7 @@ struct b1_acct_user {
 	 * All that a claim of the user from itself changes, but for the trace, is in one cache line, as
 	 * far as n_traces, claimed and avail of its quota. The peers of a user share nothing else.
 	 */
-	spinlock_t lock ____cacheline_aligned_in_smp;
+	raw_spinlock_t lock ____cacheline_aligned_in_smp;
 	u32 n_quotas;			/* active ones */
 	struct b1_acct_amounts avail;
 	struct b1_acct_quota own;	/* its claims from itself; in the tree while it has traces */

@@ -1,13 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <linux/compat.h>
 #include <linux/cred.h>
-#include <linux/fault-inject-usercopy.h>
 #include <linux/fs.h>
-#include <linux/instrumented.h>
 #include <linux/miscdevice.h>
 #include <linux/mm.h>
 #include <linux/module.h>
-#include <linux/nospec.h>
 #include <linux/poll.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
@@ -18,11 +15,12 @@
 #include "cdev.h"
 #include "compat.h"
 #include "debug.h"
-#include "message.h"
-#include "peer.h"
+#include "recv.h"
 #include "relax.h"
+#include "release.h"
 #include "send.h"
 #include "transfer.h"
+#include "user.h"
 
 /* most elements of any array but iovecs */
 #define B1_CDEV_N_MAX 65536
@@ -31,59 +29,14 @@
 
 static const struct file_operations b1_cdev_fops;
 
-/*
- * Structs and short arrays, eight bytes at a time: without the calls that copy_from_user() and
- * copy_to_user() are, and without their look at the kernel's side, whose size is known here. There are
- * eight of these in a send and a receive; they take some 500 instructions less. @size is a multiple
- * of 8.
- */
-static __always_inline bool b1_cdev_get(void *to, const void __user *from, size_t size)
-{
-	const u64 __user *src = from;
-	u64 *dst = to;
-	size_t i;
-
-	BUILD_BUG_ON(__builtin_constant_p(size) && size % sizeof(u64));
-	might_fault();
-	if (should_fail_usercopy() || !user_read_access_begin(src, size))
-		return false;
-#pragma GCC unroll 8
-	for (i = 0; i < size / sizeof(u64); i++)
-		unsafe_get_user(dst[i], &src[i], fault);
-	user_read_access_end();
-	return true;
-fault:
-	user_read_access_end();
-	return false;
-}
-
-static __always_inline bool b1_cdev_put(void __user *to, const void *from, size_t size)
-{
-	const u64 *src = from;
-	u64 __user *dst = to;
-	size_t i;
-
-	BUILD_BUG_ON(__builtin_constant_p(size) && size % sizeof(u64));
-	might_fault();
-	if (should_fail_usercopy() || !user_write_access_begin(dst, size))
-		return false;
-#pragma GCC unroll 8
-	for (i = 0; i < size / sizeof(u64); i++)
-		unsafe_put_user(src[i], &dst[i], fault);
-	user_write_access_end();
-	return true;
-fault:
-	user_write_access_end();
-	return false;
-}
-
 static void *b1_cdev_copy_large_array(u64 ptr, size_t n, size_t size)
 {
 	void *array = kvmalloc_array(n, size, B1_MESSAGE_GFP);
 
 	if (!array)
 		return ERR_PTR(-ENOMEM);
-	if (!copy_from_user(array, u64_to_user_ptr(ptr), n * size))
+	if (access_ok(u64_to_user_ptr(ptr), n * size) &&
+	    b1_user_read(array, u64_to_user_ptr(ptr), n * size))
 		return array;
 	kvfree(array);
 	return ERR_PTR(-EFAULT);
@@ -98,8 +51,8 @@ static __always_inline void *b1_cdev_copy_array(u64 ptr, size_t n, size_t size, 
 	if (n > B1_CDEV_N_STACK)
 		return b1_cdev_copy_large_array(ptr, n, size);
 	/* no loop for what nearly always is all */
-	if (likely(n == 1 ? b1_cdev_get(stack, u64_to_user_ptr(ptr), size) :
-		   !n || b1_cdev_get(stack, u64_to_user_ptr(ptr), n * size)))
+	if (likely(n == 1 ? b1_user_get(stack, u64_to_user_ptr(ptr), size) :
+		   !n || b1_user_get_words(stack, u64_to_user_ptr(ptr), n * size / sizeof(u64))))
 		return stack;
 	return ERR_PTR(-EFAULT);
 }
@@ -147,7 +100,7 @@ static __always_inline int b1_cdev_import_buffer(struct b1_cdev_buffer *buffer, 
 	if (message->n_data_vecs != 1 || in_compat_syscall())
 		return b1_cdev_import_pieces(buffer, direction, message);
 	buffer->many = false;
-	if (!b1_cdev_get(&vec, u64_to_user_ptr(message->ptr_data_vecs), sizeof(vec)))
+	if (!b1_user_get(&vec, u64_to_user_ptr(message->ptr_data_vecs), sizeof(vec)))
 		return -EFAULT;
 	if ((ssize_t)vec.iov_len < 0)
 		return -EINVAL;
@@ -164,33 +117,31 @@ static void b1_cdev_free_buffer(struct b1_cdev_buffer *buffer)
 		kfree(buffer->vecs);
 }
 
-/*
- * Payloads in one piece. To find out which object memory belongs to and how long that is, as
- * copy_from_user() and copy_to_user() do, takes 150 instructions; it is known here, and the callers
- * check it. access_ok() has been called for the piece.
- */
-static __always_inline bool b1_cdev_get_piece(void *to, const void __user *from, size_t n)
+/* Several pieces, @n bytes in all; lets others run like b1_user_read(). */
+static noinline bool b1_cdev_copy_from_pieces(void *to, struct iov_iter *iter, size_t n)
 {
-	size_t left;
+	size_t done, chunk;
 
-	might_fault();
-	if (should_fail_usercopy())
-		return false;
-	/* no speculation past access_ok() */
-	barrier_nospec();
-	instrument_copy_from_user_before(to, from, n);
-	left = raw_copy_from_user(to, from, n);
-	instrument_copy_from_user_after(to, from, n, left);
-	return !left;
+	for (done = 0; done < n; done += chunk) {
+		chunk = min_t(size_t, n - done, B1_USER_CHUNK);
+		if (copy_from_iter(to + done, chunk, iter) != chunk)
+			return false;
+		cond_resched();
+	}
+	return true;
 }
 
-static __always_inline bool b1_cdev_put_piece(void __user *to, const void *from, size_t n)
+static noinline bool b1_cdev_copy_to_pieces(struct iov_iter *iter, void *from, size_t n)
 {
-	might_fault();
-	if (should_fail_usercopy())
-		return false;
-	instrument_copy_to_user(to, from, n);
-	return !raw_copy_to_user(to, from, n);
+	size_t done, chunk;
+
+	for (done = 0; done < n; done += chunk) {
+		chunk = min_t(size_t, n - done, B1_USER_CHUNK);
+		if (copy_to_iter(from + done, chunk, iter) != chunk)
+			return false;
+		cond_resched();
+	}
+	return true;
 }
 
 /* The first @n bytes, of those there are, to a place for @size. */
@@ -200,18 +151,18 @@ static __always_inline bool b1_cdev_copy_from_buffer(void *to, size_t size,
 	if (WARN_ON_ONCE(n > size))
 		return false;
 	if (buffer->many)
-		return copy_from_iter_full(to, n, &buffer->iter);
-	return b1_cdev_get_piece(to, buffer->piece, n);
+		return b1_cdev_copy_from_pieces(to, &buffer->iter, n);
+	return b1_user_read(to, buffer->piece, n);
 }
 
-static __always_inline bool b1_cdev_copy_to_buffer(struct b1_cdev_buffer *buffer, const void *from,
+static __always_inline bool b1_cdev_copy_to_buffer(struct b1_cdev_buffer *buffer, void *from,
 						   size_t size, size_t n)
 {
 	if (WARN_ON_ONCE(n > size))
 		return false;
 	if (buffer->many)
-		return copy_to_iter(from, n, &buffer->iter) == n;
-	return b1_cdev_put_piece(buffer->piece, from, n);
+		return b1_cdev_copy_to_pieces(&buffer->iter, from, n);
+	return b1_user_write(buffer->piece, from, n);
 }
 
 /* BUS1_CMD_TRANSFER */
@@ -225,6 +176,7 @@ static int b1_cdev_check_sources(const struct bus1_transfer *sources, size_t n)
 			return -EINVAL;
 		if (sources[i].flags && sources[i].id != BUS1_INVALID)
 			return -EINVAL;
+		b1_relax(i);
 	}
 	return 0;
 }
@@ -241,11 +193,11 @@ static int b1_cdev_write_slots(const struct bus1_cmd_transfer *cmd,
 	for (i = 0; i < cmd->n_transfers; i++) {
 		if (slots[i].node) {
 			transfer.id = slots[i].node->obj.id;
-			if (!b1_cdev_put(&src[i], &transfer, sizeof(transfer)))
+			if (!b1_user_put(&src[i], &transfer, sizeof(transfer)))
 				return -EFAULT;
 		}
 		transfer.id = slots[i].handle->obj.id;
-		if (!b1_cdev_put(&dst[i], &transfer, sizeof(transfer)))
+		if (!b1_user_put(&dst[i], &transfer, sizeof(transfer)))
 			return -EFAULT;
 		b1_relax(i);
 	}
@@ -310,7 +262,7 @@ static noinline int b1_cdev_transfer(struct b1_peer *peer, void __user *arg)
 	struct fd to;
 	int ret;
 
-	if (!b1_cdev_get(&cmd, arg, sizeof(cmd)))
+	if (!b1_user_get(&cmd, arg, sizeof(cmd)))
 		return -EFAULT;
 	if (cmd.flags)
 		return -EINVAL;
@@ -336,8 +288,7 @@ static noinline int b1_cdev_transfer(struct b1_peer *peer, void __user *arg)
  * Collects all objects, a few IDs at a time because a release allocates nothing. After an ID that
  * is wrong the rest of the array must still be readable.
  */
-static int b1_cdev_collect(struct b1_peer *peer, const struct bus1_cmd_release *cmd,
-			   struct b1_release *release)
+static int b1_cdev_collect(struct b1_release *release, const struct bus1_cmd_release *cmd)
 {
 	u64 __user *user_ids = u64_to_user_ptr(cmd->ptr_ids);
 	u64 ids[4 * B1_CDEV_N_STACK] __uninitialized;
@@ -346,10 +297,10 @@ static int b1_cdev_collect(struct b1_peer *peer, const struct bus1_cmd_release *
 
 	for (done = 0; done < cmd->n_ids; done += n) {
 		n = min_t(size_t, cmd->n_ids - done, ARRAY_SIZE(ids));
-		if (!b1_cdev_get(ids, user_ids + done, n * sizeof(*ids)))
+		if (!b1_user_get_words(ids, user_ids + done, n))
 			return -EFAULT;
 		if (!ret)
-			ret = b1_peer_collect(peer, ids, n, release);
+			ret = b1_release_collect(release, ids, n);
 		if (n == ARRAY_SIZE(ids))
 			cond_resched();
 	}
@@ -362,7 +313,7 @@ static noinline int b1_cdev_release_ids(struct b1_peer *peer, void __user *arg)
 	struct b1_release release;
 	int ret;
 
-	if (!b1_cdev_get(&cmd, arg, sizeof(cmd)))
+	if (!b1_user_get(&cmd, arg, sizeof(cmd)))
 		return -EFAULT;
 	if (cmd.flags)
 		return -EINVAL;
@@ -372,12 +323,12 @@ static noinline int b1_cdev_release_ids(struct b1_peer *peer, void __user *arg)
 	ret = mutex_lock_killable(&peer->lock);
 	if (ret)
 		return ret;
-	b1_release_init(&release);
-	ret = b1_cdev_collect(peer, &cmd, &release);
+	b1_release_init(&release, peer);
+	ret = b1_cdev_collect(&release, &cmd) ?: b1_release_prepare(&release);
 	if (ret)
-		b1_peer_uncollect(&release);
+		b1_release_abort(&release);
 	else
-		b1_peer_release(peer, &release);
+		b1_release_commit(&release);
 	mutex_unlock(&peer->lock);
 	return ret;
 }
@@ -397,57 +348,94 @@ static int b1_cdev_check_send(const struct bus1_cmd_send *cmd, const struct bus1
 	return 0;
 }
 
-static __always_inline int b1_cdev_send_locked(struct b1_send *send, const struct bus1_cmd_send *cmd,
-			       const struct bus1_message *message, const u64 *destinations,
-			       const struct bus1_transfer *transfers,
-			       struct b1_cdev_buffer *payload)
+static noinline bool b1_cdev_many_have_flags(const struct bus1_transfer *transfers, size_t n)
 {
-	s32 __user *errors = u64_to_user_ptr(cmd->ptr_errors);
+	u64 flags = 0;
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		flags |= transfers[i].flags;
+		b1_relax(i);
+	}
+	return flags;
+}
+
+/* At least one element. Most often there are few, and no others to let run. */
+static __always_inline bool b1_cdev_have_flags(const struct bus1_transfer *transfers, size_t n)
+{
+	if (n > B1_CDEV_N_STACK)
+		return b1_cdev_many_have_flags(transfers, n);
+	do {
+		if (transfers[--n].flags)
+			return true;
+	} while (n);
+	return false;
+}
+
+/* What a send has copied from user space. */
+struct b1_cdev_send {
+	struct b1_send_request request;
+	struct b1_cdev_buffer payload;
+};
+
+/* All are 0. */
+static int b1_cdev_write_errors(const struct bus1_cmd_send *cmd)
+{
+	char __user *errors = u64_to_user_ptr(cmd->ptr_errors);
+	size_t size = cmd->n_destinations * sizeof(s32), done, n;
+
+	for (done = 0; done < size; done += n) {
+		n = min_t(size_t, size - done, B1_USER_CHUNK);
+		if (clear_user(errors + done, n))
+			return -EFAULT;
+		cond_resched();
+	}
+	return 0;
+}
+
+static __always_inline int b1_cdev_send_locked(struct b1_send *send, struct b1_cdev_send *args)
+{
+	size_t n_data = args->request.message.n_data;
 	int ret;
 
-	ret = b1_send_prepare(send, destinations, cmd->n_destinations, transfers,
-			      message->n_transfers, message->n_data);
+	ret = b1_send_prepare(send, &args->request);
 	if (ret)
 		return ret;
-	if (send->data && message->n_data &&
-	    !b1_cdev_copy_from_buffer(send->data, send->data_size, payload, message->n_data))
+	if (send->data && n_data &&
+	    !b1_cdev_copy_from_buffer(send->data, send->data_size, &args->payload, n_data))
 		return -EFAULT;
-	if (errors && clear_user(errors, cmd->n_destinations * sizeof(*errors)))
+	if (args->request.cmd.ptr_errors && b1_cdev_write_errors(&args->request.cmd))
 		return -EFAULT;
 	b1_send_commit(send);
 	return 0;
 }
 
-static __always_inline int b1_cdev_send_buffer(struct b1_peer *peer, const struct bus1_cmd_send *cmd,
-			     const struct bus1_message *message, const u64 *destinations,
-			     const struct bus1_transfer *transfers, struct b1_cdev_buffer *payload)
+static __always_inline int b1_cdev_send_buffer(struct b1_peer *peer, struct b1_cdev_send *args)
 {
 	struct b1_send send __uninitialized;
-	size_t i;
 	int ret;
 
-	if (payload->size < message->n_data)
+	if (args->payload.size < args->request.message.n_data)
 		return -EMSGSIZE;
-	for (i = 0; i < message->n_transfers; i++) {
-		if (transfers[i].flags)
-			return -EINVAL;
-	}
+	if (unlikely(args->request.message.n_transfers) &&
+	    b1_cdev_have_flags(args->request.transfers, args->request.message.n_transfers))
+		return -EINVAL;
 	ret = mutex_lock_killable(&peer->lock);
 	if (ret)
 		return ret;
 	b1_send_init(&send, peer);
-	ret = b1_cdev_send_locked(&send, cmd, message, destinations, transfers, payload);
+	ret = b1_cdev_send_locked(&send, args);
 	b1_send_deinit(&send);
 	mutex_unlock(&peer->lock);
 	return ret;
 }
 
-static __always_inline int b1_cdev_send_message(struct b1_peer *peer, const struct bus1_cmd_send *cmd,
-				const struct bus1_message *message)
+static __always_inline int b1_cdev_send_message(struct b1_peer *peer, struct b1_cdev_send *args)
 {
 	struct bus1_transfer stack_transfers[B1_CDEV_N_STACK] __uninitialized, *transfers;
 	u64 stack_destinations[B1_CDEV_N_STACK] __uninitialized, *destinations;
-	struct b1_cdev_buffer payload __uninitialized;
+	const struct bus1_message *message = &args->request.message;
+	const struct bus1_cmd_send *cmd = &args->request.cmd;
 	int ret;
 
 	transfers = b1_cdev_copy_array(message->ptr_transfers, message->n_transfers,
@@ -460,11 +448,13 @@ static __always_inline int b1_cdev_send_message(struct b1_peer *peer, const stru
 		ret = PTR_ERR(destinations);
 		goto free_transfers;
 	}
-	ret = b1_cdev_import_buffer(&payload, ITER_SOURCE, message);
+	ret = b1_cdev_import_buffer(&args->payload, ITER_SOURCE, message);
 	if (ret)
 		goto free_destinations;
-	ret = b1_cdev_send_buffer(peer, cmd, message, destinations, transfers, &payload);
-	b1_cdev_free_buffer(&payload);
+	args->request.destinations = destinations;
+	args->request.transfers = transfers;
+	ret = b1_cdev_send_buffer(peer, args);
+	b1_cdev_free_buffer(&args->payload);
 free_destinations:
 	b1_cdev_free_array(destinations, stack_destinations);
 free_transfers:
@@ -474,31 +464,30 @@ free_transfers:
 
 static noinline int b1_cdev_send(struct b1_peer *peer, void __user *arg)
 {
-	struct bus1_message message __uninitialized;
-	struct bus1_cmd_send cmd __uninitialized;
+	struct b1_cdev_send args __uninitialized;
+	struct bus1_message *message = &args.request.message;
+	struct bus1_cmd_send *cmd = &args.request.cmd;
 	int ret;
 
-	if (!b1_cdev_get(&cmd, arg, sizeof(cmd)))
+	if (!b1_user_get(cmd, arg, sizeof(*cmd)))
 		return -EFAULT;
-	if (cmd.flags)
+	if (cmd->flags)
 		return -EINVAL;
-	if (!b1_cdev_get(&message, u64_to_user_ptr(cmd.ptr_message), sizeof(message)))
+	if (!b1_user_get(message, u64_to_user_ptr(cmd->ptr_message), sizeof(*message)))
 		return -EFAULT;
-	ret = b1_cdev_check_send(&cmd, &message);
+	ret = b1_cdev_check_send(cmd, message);
 	if (ret)
 		return ret;
-	return b1_cdev_send_message(peer, &cmd, &message);
+	return b1_cdev_send_message(peer, &args);
 }
 
 /* BUS1_CMD_RECV */
 
-/* What there is to receive, as the user sees it. */
-struct b1_cdev_incoming {
-	struct bus1_metadata metadata;
-	struct b1_queue_entry *entry;
-	struct b1_message *message;	/* NULL for a notification */
-	size_t n_transfers;
-	size_t n_data;
+/* What a receive has copied from user space. */
+struct b1_cdev_recv {
+	struct bus1_cmd_recv cmd;
+	struct bus1_message request;
+	struct b1_cdev_buffer data;
 };
 
 /* The UID as the caller knows it, -1 if it does not. What nearly always maps to itself needs no search. */
@@ -509,45 +498,48 @@ static uid_t b1_cdev_map_account(kuid_t account)
 	return ns == &init_user_ns ? __kuid_val(account) : from_kuid(ns, account);
 }
 
-static __always_inline void b1_cdev_describe(struct b1_cdev_incoming *in, struct b1_queue_entry *entry)
+static __always_inline int b1_cdev_write_metadata(const struct b1_cdev_recv *args,
+						  const struct b1_recv *recv)
 {
-	struct b1_message *message;
-	uid_t uid;
+	const struct b1_message *message = recv->message;
+	uid_t uid = message ? b1_cdev_map_account(message->account) : (uid_t)-1;
+	const struct bus1_metadata metadata = {
+		.id = recv->id,
+		.account = uid == (uid_t)-1 ? BUS1_INVALID : uid,
+	};
 
-	*in = (struct b1_cdev_incoming){ .entry = entry };
-	if (entry->type != BUS1_MESSAGE_TYPE_USER) {
-		in->metadata.id = container_of(entry, struct b1_object, note)->id;
-		in->metadata.account = BUS1_INVALID;
-		return;
-	}
-	message = b1_message_from_entry(entry);
-	uid = b1_cdev_map_account(message->account);
-	in->metadata.id = message->node->obj.id;
-	in->metadata.account = uid == (uid_t)-1 ? BUS1_INVALID : uid;
-	in->message = message;
-	in->n_transfers = message->n_handles;
-	in->n_data = message->n_data;
-}
-
-static int b1_cdev_write_size(struct bus1_message __user *user_message,
-			      const struct b1_cdev_incoming *in)
-{
-	if (put_user(in->n_transfers, &user_message->n_transfers) ||
-	    put_user(in->n_data, &user_message->n_data))
+	if (!b1_user_put(u64_to_user_ptr(args->cmd.ptr_metadata), &metadata, sizeof(metadata)))
 		return -EFAULT;
 	return 0;
 }
 
-static __always_inline int b1_cdev_write_message(struct bus1_message __user *user_message,
-				 const struct b1_cdev_incoming *in)
+/*
+ * What the next entry is, and what it needs; it stays in the queue. By value: so @recv is in registers
+ * where this is not called.
+ */
+static noinline int b1_cdev_write_size(const struct b1_cdev_recv *args, const struct b1_recv recv)
 {
+	struct bus1_message __user *user_message = u64_to_user_ptr(args->cmd.ptr_message);
+
+	if (b1_cdev_write_metadata(args, &recv) ||
+	    put_user(recv.n_handles, &user_message->n_transfers) ||
+	    put_user(recv.n_data, &user_message->n_data))
+		return -EFAULT;
+	return -EMSGSIZE;
+}
+
+static __always_inline int b1_cdev_write_message(const struct b1_cdev_recv *args,
+						 const struct b1_recv *recv)
+{
+	struct bus1_message __user *user_message = u64_to_user_ptr(args->cmd.ptr_message);
+
 	might_fault();
 	if (should_fail_usercopy() ||
 	    !user_write_access_begin(user_message, sizeof(*user_message)))
 		return -EFAULT;
-	unsafe_put_user(in->entry->type, &user_message->type, fault);
-	unsafe_put_user(in->n_transfers, &user_message->n_transfers, fault);
-	unsafe_put_user(in->n_data, &user_message->n_data, fault);
+	unsafe_put_user(recv->entry->type, &user_message->type, fault);
+	unsafe_put_user(recv->n_handles, &user_message->n_transfers, fault);
+	unsafe_put_user(recv->n_data, &user_message->n_data, fault);
 	user_write_access_end();
 	return 0;
 fault:
@@ -592,108 +584,63 @@ static int b1_cdev_write_handles(u64 ptr, const struct b1_message *message)
 	return 0;
 }
 
-/* What messages and notifications have. */
-static __always_inline int b1_cdev_write_head(const struct bus1_cmd_recv *cmd,
-					      const struct b1_cdev_incoming *in)
+/* All outputs. */
+static __always_inline int b1_cdev_write_entry(struct b1_cdev_recv *args,
+					       const struct b1_recv *recv)
 {
-	if (!b1_cdev_put(u64_to_user_ptr(cmd->ptr_metadata), &in->metadata, sizeof(in->metadata)))
+	if (recv->n_handles &&
+	    b1_cdev_write_handles(args->request.ptr_transfers, recv->message))
 		return -EFAULT;
-	return b1_cdev_write_message(u64_to_user_ptr(cmd->ptr_message), in);
+	if (recv->n_data &&
+	    !b1_cdev_copy_to_buffer(&args->data, recv->message->data, recv->message->data_size,
+				    recv->n_data))
+		return -EFAULT;
+	return b1_cdev_write_metadata(args, recv) ?: b1_cdev_write_message(args, recv);
 }
 
-static __always_inline int b1_cdev_write_incoming(const struct bus1_cmd_recv *cmd,
-						  const struct bus1_message *request,
-						  const struct b1_cdev_incoming *in,
-						  struct b1_cdev_buffer *data)
+static __always_inline int b1_cdev_recv_locked(struct b1_peer *peer, struct b1_cdev_recv *args)
 {
-	const struct b1_message *message = in->message;
-
-	if (message->n_handles && b1_cdev_write_handles(request->ptr_transfers, message))
-		return -EFAULT;
-	if (message->n_data && !b1_cdev_copy_to_buffer(data, message->data, message->data_size,
-						       message->n_data))
-		return -EFAULT;
-	return b1_cdev_write_head(cmd, in);
-}
-
-static int b1_cdev_recv_note(struct b1_peer *peer, const struct bus1_cmd_recv *cmd,
-			     const struct b1_cdev_incoming *in)
-{
+	struct b1_recv recv;
 	int ret;
 
-	ret = b1_cdev_write_head(cmd, in);
+	ret = b1_recv_peek(&recv, peer);
 	if (ret)
 		return ret;
-	mutex_lock(&peer->queue.lock);
-	b1_queue_remove(&peer->queue, in->entry);
-	mutex_unlock(&peer->queue.lock);
-	b1_object_consume_note(container_of(in->entry, struct b1_object, note));
-	return 0;
-}
-
-static __always_inline int b1_cdev_recv_message(const struct bus1_cmd_recv *cmd,
-				const struct bus1_message *request,
-				const struct b1_cdev_incoming *in, struct b1_cdev_buffer *data)
-{
-	int ret;
-
-	if (in->n_transfers)
-		b1_message_prepare_install(in->message);
-	ret = b1_cdev_write_incoming(cmd, request, in, data);
-	if (ret) {
-		b1_message_abort_install(in->message);
+	ret = b1_cdev_import_buffer(&args->data, ITER_DEST, &args->request);
+	if (ret)
 		return ret;
+	if (recv.n_handles > args->request.n_transfers ||
+	    recv.n_data > min_t(u64, args->request.n_data, args->data.size)) {
+		ret = b1_cdev_write_size(args, recv);
+	} else {
+		b1_recv_prepare(&recv);
+		ret = b1_cdev_write_entry(args, &recv) ?: b1_recv_commit(&recv);
+		if (ret)
+			b1_recv_abort(&recv);
 	}
-	b1_message_install(in->message);
-	b1_message_recycle(in->message);
-	return 0;
-}
-
-static __always_inline int b1_cdev_recv_locked(struct b1_peer *peer, const struct bus1_cmd_recv *cmd,
-			       const struct bus1_message *request)
-{
-	struct b1_cdev_buffer data __uninitialized;
-	struct b1_cdev_incoming in;
-	struct b1_queue_entry *entry;
-	int ret;
-
-	entry = b1_peer_peek(peer);
-	if (!entry)
-		return -EAGAIN;
-	ret = b1_cdev_import_buffer(&data, ITER_DEST, request);
-	if (ret)
-		return ret;
-	b1_cdev_describe(&in, entry);
-	if (in.n_transfers > request->n_transfers ||
-	    in.n_data > min_t(u64, request->n_data, data.size))
-		ret = b1_cdev_write_size(u64_to_user_ptr(cmd->ptr_message), &in) ?: -EMSGSIZE;
-	else if (in.message)
-		ret = b1_cdev_recv_message(cmd, request, &in, &data);
-	else
-		ret = b1_cdev_recv_note(peer, cmd, &in);
-	b1_cdev_free_buffer(&data);
+	b1_cdev_free_buffer(&args->data);
 	return ret;
 }
 
 static noinline int b1_cdev_recv(struct b1_peer *peer, void __user *arg)
 {
-	struct bus1_message request __uninitialized;
-	struct bus1_cmd_recv cmd __uninitialized;
+	struct b1_cdev_recv args __uninitialized;
+	struct bus1_message *request = &args.request;
 	int ret;
 
-	if (!b1_cdev_get(&cmd, arg, sizeof(cmd)))
+	if (!b1_user_get(&args.cmd, arg, sizeof(args.cmd)))
 		return -EFAULT;
-	if (cmd.flags)
+	if (args.cmd.flags)
 		return -EINVAL;
-	if (!b1_cdev_get(&request, u64_to_user_ptr(cmd.ptr_message), sizeof(request)))
+	if (!b1_user_get(request, u64_to_user_ptr(args.cmd.ptr_message), sizeof(*request)))
 		return -EFAULT;
-	if (request.flags || request.type != BUS1_INVALID || request.n_data_vecs > UIO_MAXIOV)
+	if (request->flags || request->type != BUS1_INVALID || request->n_data_vecs > UIO_MAXIOV)
 		return -EINVAL;
 
 	ret = mutex_lock_killable(&peer->lock);
 	if (ret)
 		return ret;
-	ret = b1_cdev_recv_locked(peer, &cmd, &request);
+	ret = b1_cdev_recv_locked(peer, &args);
 	mutex_unlock(&peer->lock);
 	return ret;
 }
@@ -726,7 +673,8 @@ static __poll_t b1_cdev_poll(struct file *file, struct poll_table_struct *wait)
 
 	/* first register, then look: see "Ordering" in the header */
 	poll_wait(file, &peer->wq, wait);
-	if (b1_peer_peek(peer))
+	/* also if the caller is being killed: what it polls for others must not be lost for them */
+	if (b1_recv_ready(peer))
 		mask |= EPOLLIN | EPOLLRDNORM;
 	return mask;
 }
@@ -747,7 +695,7 @@ static int b1_cdev_release(struct inode *inode, struct file *file)
 {
 	struct b1_peer *peer = file->private_data;
 
-	b1_peer_close(peer);
+	b1_release_close(peer);
 	b1_peer_unref(peer);
 	return 0;
 }

@@ -2,8 +2,8 @@
 /*
  * The character device
  *
- * Purpose: file operations and decoding of commands. The only file that touches user memory: what
- * is behind it deals with checked numbers and kernel memory.
+ * Purpose: file operations and decoding of commands. The only file that touches user memory, with the
+ * means of user.h: what is behind it deals with checked numbers and kernel memory.
  *
  * Objects: one misc device. The private data of an open file is its struct b1_peer.
  *
@@ -11,7 +11,7 @@
  *
  * Locking: takes b1_peer.lock of the peer that a command is called on, and of no other.
  *
- * Context: may sleep and fault, also with b1_peer.lock held, never with another one.
+ * Context: may sleep and fault, even with b1_peer.lock held, never with another lock.
  *
  * Ordering: b1_cdev_poll() registers for wakeups before it looks at the queue; it finds nothing there
  * only after an xchg(), which pairs with the barriers between a commit and the look for sleepers in

@@ -8,9 +8,59 @@
 
 #include "acct.h"
 #include "debug.h"
-#include "peer.h"
+#include "node.h"
+#include "relax.h"
 
 static struct dentry *b1_debug_dir;
+
+/* what a peer has */
+struct b1_debug_stat {
+	u64 n_nodes;
+	u64 n_handles;
+	struct b1_node_load queued;	/* without notifications; committed or not */
+};
+
+static void b1_debug_count(struct b1_debug_stat *stat, struct b1_object *obj)
+{
+	struct b1_node_load load;
+
+	/* it may be about to go live, for a transfer */
+	if (!smp_load_acquire(&obj->live))
+		return;
+	if (!b1_object_is_node(obj)) {
+		stat->n_handles++;
+		return;
+	}
+	stat->n_nodes++;
+	b1_node_load(b1_node_from_object(obj), &load);
+	stat->queued.messages += load.messages;
+	stat->queued.handles += load.handles;
+	stat->queued.bytes += load.bytes;
+}
+
+/*
+ * Goes through the table, a few objects at a time, with no lock that a command holds for longer; what
+ * comes and goes meanwhile is counted or not.
+ */
+static void b1_debug_stat(struct b1_peer *peer, struct b1_debug_stat *stat)
+{
+	struct b1_object *obj;
+	u64 id = 0;
+	size_t i;
+
+	*stat = (struct b1_debug_stat){};
+	do {
+		raw_spin_lock(&peer->table.lock);
+		obj = b1_table_next_locked(&peer->table, id);
+		for (i = 0; obj && i < B1_RELAX_BATCH; i++) {
+			b1_debug_count(stat, obj);
+			id = obj->id + 1;
+			obj = b1_table_entry(rb_next(&obj->table_link));
+		}
+		raw_spin_unlock(&peer->table.lock);
+		cond_resched();
+	} while (obj && !fatal_signal_pending(current));
+}
 
 /**
  * b1_debug_show_peer() - describe a peer, for /proc/PID/fdinfo/FD
@@ -22,19 +72,19 @@ static struct dentry *b1_debug_dir;
  */
 void b1_debug_show_peer(struct seq_file *seq, struct b1_peer *peer)
 {
-	struct b1_peer_stat stat;
+	struct b1_debug_stat stat;
 
-	b1_peer_stat(peer, &stat);
+	b1_debug_stat(peer, &stat);
 	seq_printf(seq, "bus1-peer:\t%llu\n", peer->actor);
 	seq_printf(seq, "bus1-account:\t%u\n",
 		   from_kuid_munged(seq_user_ns(seq), peer->account));
 	seq_printf(seq, "bus1-nodes:\t%llu\n", stat.n_nodes);
 	seq_printf(seq, "bus1-handles:\t%llu\n", stat.n_handles);
-	seq_printf(seq, "bus1-messages:\t%llu\n", stat.n_messages);
-	seq_printf(seq, "bus1-message-bytes:\t%llu\n", stat.n_bytes);
+	seq_printf(seq, "bus1-messages:\t%llu\n", stat.queued.messages);
+	seq_printf(seq, "bus1-message-bytes:\t%llu\n", stat.queued.bytes);
 	seq_printf(seq, "bus1-charged-objects:\t%llu\n",
-		   1 + stat.n_nodes + stat.n_handles + stat.n_messages + stat.n_carried);
-	seq_printf(seq, "bus1-charged-bytes:\t%llu\n", stat.n_bytes);
+		   1 + stat.n_nodes + stat.n_handles + stat.queued.messages + stat.queued.handles);
+	seq_printf(seq, "bus1-charged-bytes:\t%llu\n", stat.queued.bytes);
 }
 
 /*

@@ -9,9 +9,9 @@
  * Objects, Lifetime: the directory in debugfs, from module init to module exit. An open file of it
  * keeps the module, and one trace that it has come to.
  *
- * Locking: takes b1_queue.lock and the lock of the table of a peer for its fdinfo, but not
- * b1_peer.lock: a peer whose command hangs in a page fault can still be looked at. Takes
- * b1_acct_lock for a moment for each line of the accounts, because all users need it.
+ * Locking: takes no lock that is a peer's own: whoever reads must not stop a service, and a peer whose
+ * command hangs in a page fault can still be looked at. Takes the lock of the table of a peer for
+ * B1_RELAX_BATCH objects at a time, and b1_acct_lock for a moment for each line of the accounts.
  *
  * Context: may sleep.
  *

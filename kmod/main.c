@@ -2,23 +2,26 @@
 /*
  * Module entry, and the order of locks
  *
- *	lock			kind		protects			taken inside
- *	b1_peer.lock		mutex		commands of one peer		nothing of bus1
- *	mmap_lock		(kernel)	page faults on user memory	b1_peer.lock
- *	b1_peer.discard_lock	mutex		messages to released nodes	b1_peer.lock
- *	b1_queue.lock		mutex		ready and busy entries		b1_peer.discard_lock
- *	b1_node.lock		spinlock	handles of one node		b1_peer.discard_lock
- *	b1_peer.objects_lock	spinlock	table of one peer		b1_peer.lock
- *	wait queue of b1_peer	spinlock	sleepers			b1_peer.discard_lock
- *	b1_acct_lock		mutex		which accounts there are	b1_queue.lock
- *	b1_acct_user.lock	spinlock	amounts of one user		b1_queue.lock
+ *	lock			kind		whose	protects			inside
+ *	b1_peer.lock		mutex		own	commands of one peer		nothing of bus1
+ *	mmap_lock		(kernel)		page faults on user memory	b1_peer.lock
+ *	b1_queue.lock		mutex		own	ready and busy entries		b1_peer.lock
+ *	b1_table.lock		raw spinlock	shared	table of one peer		b1_queue.lock
+ *	b1_node.lock		raw spinlock	shared	a node and its handles		b1_queue.lock
+ *	b1_acct_user.lock	raw spinlock	shared	amounts of one user		b1_queue.lock
+ *	b1_acct_lock		raw spinlock	shared	which accounts there are	b1_queue.lock
+ *	wait queue of b1_peer	(kernel)	shared	sleepers			b1_peer.lock
  *
- * Two locks of one kind are never held together. User memory is touched with b1_peer.lock at most.
- * A command takes b1_peer.lock of the peer it is called on and no other; it may take b1_queue.lock
- * of another peer for a moment to take something back (a notification about a handle that it
- * unlinks, a message to a node that was released meanwhile) or to hand a handle out
- * (BUS1_CMD_TRANSFER), but not to send; and b1_peer.discard_lock for as long as it discards such
- * messages.
+ * A peer's own locks are taken by commands on that peer, its poll and its close, and by nobody else:
+ * not by a send or a transfer to it, not by whoever reads its fdinfo. They may be held for as long as
+ * its queue is deep, b1_peer.lock also over page faults, and are waited for killably wherever the caller can
+ * return. Shared locks are needed by strangers. They are raw spinlocks, so that no holder of one is
+ * preempted, even on kernels with PREEMPT_RT, and none is held over anything that sleeps,
+ * allocates, frees or touches user memory, nor for more than B1_RELAX_BATCH steps. So nobody waits for
+ * a stranger's thread that is preempted, stopped, throttled, or stuck in a page fault.
+ *
+ * Two locks of one kind are never held together, nor are two raw spinlocks. A command takes the own
+ * locks of the peer it is called on and of no other.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 

@@ -2,10 +2,10 @@
 #include <linux/atomic.h>
 #include <linux/minmax.h>
 #include <linux/mm.h>
+#include <linux/sizes.h>
 #include <linux/slab.h>
 
 #include "message.h"
-#include "peer.h"
 #include "relax.h"
 
 /*
@@ -13,17 +13,20 @@
  * again. A payload that is larger gets an allocation of its own: together with the message it would
  * need the next larger size.
  */
-#define B1_MESSAGE_INLINE (PAGE_SIZE / 2 - sizeof(struct b1_message))
+#define B1_MESSAGE_INLINE (SZ_2K - sizeof(struct b1_message))
 
 /* The same for a payload that messages share. */
-#define B1_PAYLOAD_INLINE (PAGE_SIZE / 2 - sizeof(struct b1_payload))
+#define B1_PAYLOAD_INLINE (SZ_2K - sizeof(struct b1_payload))
 
 /* The smallest allocation of its own for a payload, and the largest one that may be used again. */
-#define B1_MESSAGE_BUFFER PAGE_SIZE
+#define B1_MESSAGE_BUFFER SZ_4K
 
-static void b1_payload_free(struct b1_tx *tx)
+/* For memory that is only kept to save time: rather none than to wait for it. */
+#define B1_MESSAGE_GFP_SPARE (GFP_KERNEL_ACCOUNT | __GFP_NOWARN | __GFP_NORETRY)
+
+static void b1_payload_free(struct b1_ref *ref)
 {
-	struct b1_payload *payload = container_of(tx, struct b1_payload, tx);
+	struct b1_payload *payload = container_of(b1_tx_from_ref(ref), struct b1_payload, tx);
 
 	if (payload->data != payload + 1)
 		kvfree(payload->data);
@@ -83,6 +86,21 @@ static void b1_message_dealloc(struct b1_message *message)
 	kvfree(message);
 }
 
+static struct b1_message *b1_message_alloc_new(size_t room, unsigned int foreign, gfp_t gfp)
+{
+	struct b1_message *message;
+
+	/* with payloads and counts as bounded by cdev.c this cannot overflow */
+	message = kvmalloc(sizeof(*message) + room, gfp);
+	if (!message)
+		return NULL;
+	message->foreign = foreign;
+	message->room = room;
+	message->buffer = NULL;
+	message->buffer_size = 0;
+	return message;
+}
+
 /*
  * Memory for a message with @room bytes for handles and data: what the receiver has left over from
  * the message before, or new.
@@ -96,32 +114,26 @@ static struct b1_message *b1_message_alloc(struct b1_peer *receiver, size_t room
 	if (message && message->room >= room)
 		return message;
 	b1_message_dealloc(message);
-
-	/* with payloads and counts as bounded by cdev.c this cannot overflow */
-	message = kvmalloc(sizeof(*message) + room, B1_MESSAGE_GFP);
-	if (!message)
-		return NULL;
-	message->room = room;
-	message->buffer = NULL;
-	message->buffer_size = 0;
-	return message;
+	return b1_message_alloc_new(room, B1_MESSAGE_FOREIGN_HEAD, B1_MESSAGE_GFP);
 }
 
 /* Finds a place for the bytes; false if there is no memory. */
-static bool b1_message_place_data(struct b1_message *message, size_t n_data,
-				  struct b1_payload *payload, size_t n_nodes)
+static bool b1_message_place_data(struct b1_message *message, const struct b1_message_parts *parts)
 {
-	if (payload) {
-		message->data = payload->data;
-		message->data_size = payload->size;
+	size_t n_data = parts->n_data;
+
+	if (parts->payload) {
+		message->data = parts->payload->data;
+		message->data_size = parts->payload->size;
 		return true;
 	}
 	if (n_data <= B1_MESSAGE_INLINE) {
-		message->data = &message->handles[n_nodes];
-		message->data_size = message->room - n_nodes * sizeof(struct b1_handle *);
+		message->data = &message->handles[parts->n_nodes];
+		message->data_size = message->room - parts->n_nodes * sizeof(struct b1_handle *);
 		return true;
 	}
 	if (message->buffer_size < n_data) {
+		message->foreign |= B1_MESSAGE_FOREIGN_BUFFER;
 		kvfree(message->buffer);
 		message->buffer_size = max_t(size_t, n_data, B1_MESSAGE_BUFFER);
 		message->buffer = kvmalloc(message->buffer_size, B1_MESSAGE_GFP);
@@ -134,56 +146,41 @@ static bool b1_message_place_data(struct b1_message *message, size_t n_data,
 /**
  * b1_message_new() - build a message
  * @node:	destination; borrowed
- * @account:	user the sender is accounted to
- * @trace:	what has been charged for 1 + @n_nodes objects and @n_data bytes; on success the
- *		charge belongs to the message
- * @n_data:	number of bytes
- * @payload:	the bytes, borrowed until its transaction is that of the message; or NULL to have
- *		them in the message, uninitialised
- * @nodes:	nodes to carry a handle to; borrowed
- * @n_nodes:	number of @nodes
+ * @charged:	what has been charged for it: an object, one more for each handle, and its bytes; on
+ *		success the charge belongs to the message
+ * @parts:	what it is built from; if there is no payload, the bytes are uninitialised
  *
  * Return: a message, or an error pointer: -ENOMEM, or -EINTR if the caller is being killed.
  */
-struct b1_message *b1_message_new(struct b1_node *node, kuid_t account,
-				  struct b1_acct_trace *trace, size_t n_data,
-				  struct b1_payload *payload, struct b1_node **nodes,
-				  size_t n_nodes)
+struct b1_message *b1_message_new(struct b1_node *node, struct b1_acct_trace *charged,
+				  const struct b1_message_parts *parts)
 {
-	size_t room = n_nodes * sizeof(struct b1_handle *);
+	size_t room = parts->n_nodes * sizeof(struct b1_handle *);
 	struct b1_message *message;
 	int ret = -ENOMEM;
 
-	if (!payload && n_data <= B1_MESSAGE_INLINE)
-		room += n_data;
+	if (!parts->payload && parts->n_data <= B1_MESSAGE_INLINE)
+		room += parts->n_data;
 	message = b1_message_alloc(node->obj.peer, room);
 	if (!message)
 		return ERR_PTR(-ENOMEM);
 	b1_queue_entry_init(&message->entry, BUS1_MESSAGE_TYPE_USER, &node->messages);
-	b1_object_ref(&node->obj);
 	message->node = node;
-	message->account = account;
-	message->charged = trace;
+	message->account = parts->account;
+	message->charged = charged;
 	message->n_charged = 0;
 	message->n_data = 0;
 	message->n_handles = 0;
 
-	if (b1_message_place_data(message, n_data, payload, n_nodes))
-		ret = b1_message_add_handles(message, nodes, n_nodes);
+	if (b1_message_place_data(message, parts))
+		ret = b1_message_add_handles(message, parts->nodes, parts->n_nodes);
 	if (ret) {
 		b1_message_free(message);
 		return ERR_PTR(ret);
 	}
-	message->n_data = n_data;
-	message->n_charged = 1 + n_nodes;
+	message->n_data = parts->n_data;
+	message->n_charged = 1 + parts->n_nodes;
 	return message;
-}
-
-/* What a message refers to when it has been received: it has no handles and charges any more. */
-static inline void b1_message_unref(struct b1_message *message)
-{
-	b1_tx_unref(message->entry.tx);
-	b1_object_unref(&message->node->obj);
 }
 
 /**
@@ -202,7 +199,7 @@ void b1_message_free(struct b1_message *message)
 	}
 	if (message->n_charged)
 		b1_acct_discharge(message->charged, message->n_charged, message->n_data);
-	b1_message_unref(message);
+	b1_tx_unref(message->entry.tx);
 	b1_message_dealloc(message);
 }
 
@@ -233,94 +230,74 @@ void b1_message_link(struct b1_message *message)
 }
 
 /**
- * b1_message_discard() - end a message that nobody receives
- * @message:	linked message in no queue; consumed
- * @tx:		transaction that notifications about the carried handles become part of, or NULL
+ * b1_message_refuse() - end a message that goes nowhere
+ * @message:	linked message that could not be pushed; consumed
+ *
+ * For the sender. A notification about a carried handle may be in the queue of the receiver already;
+ * then the handle is left to that, charged as before: see node.h.
  */
-void b1_message_discard(struct b1_message *message, struct b1_tx *tx)
+void b1_message_refuse(struct b1_message *message)
 {
 	size_t i;
 
 	for (i = 0; i < message->n_handles; i++) {
-		b1_handle_unlink(message->handles[i], tx);
+		if (b1_handle_unlink(message->handles[i], NULL, message->charged))
+			message->n_charged--;
 		b1_relax(i);
 	}
 	b1_message_free(message);
 }
 
 /**
- * b1_message_discard_all() - end all messages that wait for a node
- * @node:	released node, pinned
- * @tx:		as in b1_message_discard()
+ * b1_message_end_handles() - end the handles in a message that is not received
+ * @message:	message that its receiver, who is locked, has taken out of the queue
+ * @tx:		transaction that notifications about the carried handles become part of
+ *
+ * Return: true if notifications about them may wait in the queue, for b1_message_cancel_notes().
  */
-void b1_message_discard_all(struct b1_node *node, struct b1_tx *tx)
+bool b1_message_end_handles(struct b1_message *message, struct b1_tx *tx)
 {
-	struct b1_queue_entry *entry, *next;
-	size_t i = 0;
+	bool notified = false;
+	size_t i;
 
-	entry = b1_queue_remove_group(&node->obj.peer->queue, &node->messages);
-	for (; entry; entry = next) {
-		next = entry->next;
-		b1_message_discard(b1_message_from_entry(entry), tx);
-		b1_relax(i++);
+	for (i = 0; i < message->n_handles; i++) {
+		notified |= b1_handle_end(message->handles[i], tx);
+		b1_relax(i);
+	}
+	return notified;
+}
+
+/**
+ * b1_message_cancel_notes() - take back the notifications about the handles in a message
+ * @message:	message after b1_message_end_handles(); the queue is locked and unstacked
+ */
+void b1_message_cancel_notes(struct b1_message *message)
+{
+	size_t i;
+
+	for (i = 0; i < message->n_handles; i++) {
+		b1_object_cancel_note(&message->handles[i]->obj);
+		b1_relax(i);
 	}
 }
 
 /**
- * b1_message_discard_rest() - end the messages that wait for a node whose release has ended
- * @node:	released node, pinned
- *
- * One takes all of them, also those that others have to answer for: a sender for its own, the
- * releaser for those that were left to it. These come here, too, find none, and must not return
- * before the handles have ended and the charges are back. So who discards keeps them waiting.
- */
-void b1_message_discard_rest(struct b1_node *node)
-{
-	struct b1_peer *peer = node->obj.peer;
-
-	mutex_lock(&peer->discard_lock);
-	b1_message_discard_all(node, NULL);
-	mutex_unlock(&peer->discard_lock);
-}
-
-/**
- * b1_message_discard_late() - end a message that was pushed to a node that is released
- * @node:	released node, pinned
- *
- * For the sender, after its push. Until b1_node_release_end() this is left to the releaser.
- */
-void b1_message_discard_late(struct b1_node *node)
-{
-	bool ended;
-
-	spin_lock(&node->lock);
-	ended = !node->release_tx;
-	if (!ended)
-		node->left = true;
-	spin_unlock(&node->lock);
-	if (ended)
-		b1_message_discard_rest(node);
-}
-
-/**
  * b1_message_prepare_install() - put the carried handles in the table of the receiver
- * @message:	first message in the queue of the receiver, which is locked
+ * @message:	first message in the queue of the receiver, which is locked; has handles
  *
  * The handles have IDs afterwards, but are not live.
  */
 void b1_message_prepare_install(struct b1_message *message)
 {
-	struct b1_peer *peer = message->node->obj.peer;
+	struct b1_table *table = &message->node->obj.peer->table;
 	size_t i;
 
-	if (!message->n_handles)
-		return;
-	spin_lock(&peer->objects_lock);
+	raw_spin_lock(&table->lock);
 	for (i = 0; i < message->n_handles; i++) {
-		b1_peer_insert_locked(peer, &message->handles[i]->obj);
-		b1_relax_lock(i, &peer->objects_lock);
+		b1_table_insert_locked(table, &message->handles[i]->obj);
+		b1_relax_lock(i, &table->lock);
 	}
-	spin_unlock(&peer->objects_lock);
+	raw_spin_unlock(&table->lock);
 }
 
 /**
@@ -334,7 +311,7 @@ void b1_message_abort_install(struct b1_message *message)
 
 	for (i = 0; i < message->n_handles; i++) {
 		handle = message->handles[i];
-		b1_peer_erase(handle->obj.peer, &handle->obj);
+		b1_table_erase(&handle->obj);
 		handle->obj.id = 0;
 		b1_relax(i);
 	}
@@ -365,8 +342,8 @@ static void b1_message_recharge(struct b1_message *message, struct b1_acct_trace
 
 /**
  * b1_message_install() - receive a prepared message
- * @message:	first message in the queue of the receiver, which is locked; out of the queue
- *		afterwards, to be ended by the caller with b1_message_recycle()
+ * @message:	first message in the queue of the receiver, which is locked, and so is the queue; out of
+ *		the queue afterwards, to be ended by the caller with b1_message_recycle()
  *
  * The handles become charges of the receiver; one that is over its quota stays a charge of the
  * sender. This is the commit of a receive: it cannot fail. Notifications that were held for the handles
@@ -377,8 +354,8 @@ void b1_message_install(struct b1_message *message)
 	struct b1_peer *peer = message->node->obj.peer;
 	size_t i;
 
-	mutex_lock(&peer->queue.lock);
 	b1_queue_remove(&peer->queue, &message->entry);
+	b1_message_take(message);
 	if (message->n_handles)
 		b1_message_recharge(message, peer->own);
 	else
@@ -387,16 +364,15 @@ void b1_message_install(struct b1_message *message)
 	message->n_charged = 0;
 	/* each notification goes in front of those placed before */
 	for (i = message->n_handles; i > 0; i--) {
-		b1_handle_install(message->handles[i - 1], true);
+		b1_handle_install(message->handles[i - 1]);
 		b1_relax(i);
 	}
 	/* the references are with the table now */
 	message->n_handles = 0;
-	mutex_unlock(&peer->queue.lock);
 }
 
 /*
- * Whether memory is used again at all. Freed is freed if that is to be wiped, or if there are tools
+ * Whether memory is used again at all: not if freed memory must be wiped, nor if there are tools
  * that look for uses of what was freed, or not written.
  */
 static bool b1_message_can_recycle(void)
@@ -404,26 +380,59 @@ static bool b1_message_can_recycle(void)
 	return !want_init_on_free() && !IS_ENABLED(CONFIG_KASAN) && !IS_ENABLED(CONFIG_KMSAN);
 }
 
+/* Gets a buffer as large as that of a message for the memory that is the receiver's own. */
+static void b1_message_add_buffer(struct b1_message *own, size_t size)
+{
+	own->buffer = kvmalloc(size, B1_MESSAGE_GFP_SPARE);
+	own->buffer_size = own->buffer ? size : 0;
+}
+
+/*
+ * Turns a message into memory for the next one: the receiver's own, as much as @message had, if that is
+ * not too much, and if there is none yet. Consumes @message. Returns NULL if there is no memory.
+ */
+static noinline struct b1_message *b1_message_make_own(struct b1_message *message,
+							struct b1_peer *receiver)
+{
+	size_t size = message->buffer_size;
+	struct b1_message *own = message;
+
+	if (message->foreign & B1_MESSAGE_FOREIGN_BUFFER) {
+		kvfree(message->buffer);
+		message->buffer = NULL;
+		message->buffer_size = 0;
+	}
+	if (message->foreign & B1_MESSAGE_FOREIGN_HEAD) {
+		own = NULL;
+		if (message->room <= B1_MESSAGE_INLINE && b1_message_can_recycle() &&
+		    !READ_ONCE(receiver->spare))
+			own = b1_message_alloc_new(message->room, 0, B1_MESSAGE_GFP_SPARE);
+		b1_message_dealloc(message);
+		if (!own)
+			return NULL;
+	}
+	own->foreign = 0;
+	if (size && size <= B1_MESSAGE_BUFFER)
+		b1_message_add_buffer(own, size);
+	return own;
+}
+
 /**
  * b1_message_recycle() - free a message that has been received
  * @message:	message after b1_message_install(); the receiver is still locked
  *
- * The memory, if it is not much, stays with the receiver for the next message to it: that saves a
- * tenth of a send and receive. No quota knows of it, like of the peer's own memory: it is half a page
- * for the message and a page for its payload at most, and goes with the close.
+ * Memory for the next message stays with the receiver, if it is not much: that saves a tenth of a send
+ * and receive. It is the receiver's own: if that of the message was not, it is freed, and the receiver
+ * allocates as much for itself. No quota knows of it, like of the peer's own memory: it is 2 KiB for
+ * the message and 4 KiB for its payload at most, and goes with the close.
  */
 void b1_message_recycle(struct b1_message *message)
 {
 	struct b1_peer *receiver = message->node->obj.peer;
 
-	b1_message_unref(message);
-	if (message->buffer_size > B1_MESSAGE_BUFFER) {
-		kvfree(message->buffer);
-		message->buffer = NULL;
-		message->buffer_size = 0;
-	}
-	if (message->room <= B1_MESSAGE_INLINE && b1_message_can_recycle())
-		message = xchg(&receiver->spare, message);
+	b1_tx_unref(message->entry.tx);
+	if (unlikely(message->foreign))
+		message = b1_message_make_own(message, receiver);
 	if (message)
-		b1_message_dealloc(message);
+		b1_message_dealloc(xchg(&receiver->spare, message));
 }

@@ -4,9 +4,10 @@
 #include <linux/list.h>
 #include <linux/lockdep.h>
 #include <linux/mutex.h>
-#include <linux/sched.h>
+#include <linux/rbtree.h>
 
 #include "queue.h"
+#include "relax.h"
 
 /**
  * b1_queue_init() - set up an empty queue
@@ -19,6 +20,7 @@ void b1_queue_init(struct b1_queue *queue)
 	queue->next = NULL;
 	INIT_LIST_HEAD(&queue->ready);
 	INIT_LIST_HEAD(&queue->busy);
+	queue->bundles = RB_ROOT;
 }
 
 /**
@@ -31,6 +33,7 @@ void b1_queue_deinit(struct b1_queue *queue)
 	WARN_ON_ONCE(queue->next);
 	WARN_ON_ONCE(!list_empty(&queue->ready));
 	WARN_ON_ONCE(!list_empty(&queue->busy));
+	WARN_ON_ONCE(!RB_EMPTY_ROOT(&queue->bundles));
 	mutex_destroy(&queue->lock);
 }
 
@@ -49,35 +52,186 @@ static void b1_queue_settle(struct b1_queue *queue)
 		list_add(&entry->group_link, entry->group);
 }
 
-/* Sorts what was on the stack, and what was busy before, into ready and busy. */
-static void b1_queue_sort(struct b1_queue *queue, struct b1_queue_entry *taken)
+/* Bundles */
+
+static struct b1_queue_entry *b1_queue_bundle_entry(const struct rb_node *node)
 {
-	struct b1_queue_entry *entry, *next;
-	LIST_HEAD(ready);
-	LIST_HEAD(busy);
+	return rb_entry_safe(node, struct b1_queue_entry, bundle_node);
+}
 
-	lockdep_assert_held(&queue->lock);
+static int b1_queue_bundle_cmp(const void *key, const struct rb_node *node)
+{
+	const struct b1_tx *tx = key, *other = b1_queue_bundle_entry(node)->tx;
 
-	/* newest to oldest: each goes in front of those seen before */
+	return tx < other ? -1 : tx > other;
+}
+
+static bool b1_queue_bundle_less(struct rb_node *node, const struct rb_node *other)
+{
+	return b1_queue_bundle_entry(node)->tx < b1_queue_bundle_entry(other)->tx;
+}
+
+/* The head of the bundle of a transaction, or NULL. */
+static struct b1_queue_entry *b1_queue_find_bundle(const struct b1_queue *queue,
+						   const struct b1_tx *tx)
+{
+	return b1_queue_bundle_entry(rb_find(tx, &queue->bundles, b1_queue_bundle_cmp));
+}
+
+/* Makes another entry, of the same ring or about to be, the head of a bundle. */
+static void b1_queue_replace_head(struct b1_queue *queue, struct b1_queue_entry *old,
+				  struct b1_queue_entry *new)
+{
+	rb_replace_node(&old->bundle_node, &new->bundle_node, &queue->bundles);
+	RB_CLEAR_NODE(&old->bundle_node);
+	list_replace(&old->bundle_link, &new->bundle_link);
+}
+
+/*
+ * A transaction was found not to be committed: @entry is the newest of those that this fetch has got,
+ * and newer than those of @old, the head of what has been busy before, or NULL.
+ */
+static void b1_queue_begin_bundle(struct b1_queue *queue, struct b1_queue_entry *entry,
+				  struct b1_queue_entry *old, struct list_head *busy)
+{
+	if (old) {
+		/* behind the one that was the newest, and before the oldest */
+		list_add(&entry->link, &old->link);
+		b1_queue_replace_head(queue, old, entry);
+		list_move(&entry->bundle_link, busy);
+	} else {
+		rb_add(&entry->bundle_node, &queue->bundles, b1_queue_bundle_less);
+		list_add(&entry->bundle_link, busy);
+	}
+	entry->next = entry;
+}
+
+/* Adds an entry older than those that this fetch has added before. */
+static void b1_queue_add_older(struct b1_queue_entry *head, struct b1_queue_entry *entry)
+{
+	list_add_tail(&entry->link, &head->next->link);
+	head->next = entry;
+}
+
+/* Ends a bundle whose transaction is committed: its entries go in front of @ready. */
+static void b1_queue_end_bundle(struct b1_queue *queue, struct b1_queue_entry *head,
+				struct list_head *ready)
+{
+	LIST_HEAD(ring);
+
+	rb_erase(&head->bundle_node, &queue->bundles);
+	RB_CLEAR_NODE(&head->bundle_node);
+	list_del(&head->bundle_link);
+	/* behind the newest, and before the oldest: what was a ring is a list now */
+	list_add(&ring, &head->link);
+	list_splice(&ring, ready);
+}
+
+/* Takes an entry that is a head out of the list and the tree; it stays in the ring. */
+static void b1_queue_drop_head(struct b1_queue *queue, struct b1_queue_entry *head)
+{
+	if (!list_empty(&head->link)) {
+		b1_queue_replace_head(queue, head, list_prev_entry(head, link));
+		return;
+	}
+	rb_erase(&head->bundle_node, &queue->bundles);
+	RB_CLEAR_NODE(&head->bundle_node);
+	list_del(&head->bundle_link);
+}
+
+/* Sorting */
+
+/*
+ * Sorts what was on the stack into @ready and @busy. Newest to oldest: each goes in front of those
+ * seen before.
+ */
+static void b1_queue_sort_taken(struct b1_queue *queue, struct b1_queue_entry *taken,
+				struct list_head *ready, struct list_head *busy)
+{
+	struct b1_queue_entry *entry, *next, *found, *head = NULL;
+	size_t i = 0;
+
 	for (entry = taken; entry; entry = next) {
 		next = entry->next;
 		entry->next = NULL;
-		if (b1_tx_is_committed(entry->tx))
-			list_add(&entry->link, &ready);
-		else
-			list_add(&entry->link, &busy);
 		if (entry->group)
 			list_add(&entry->group_link, entry->group);
-		cond_resched();
+		/* most often of the same transaction as the one before */
+		found = head && head->tx == entry->tx ? head :
+			entry->tx ? b1_queue_find_bundle(queue, entry->tx) : NULL;
+		if (found && found->next) {
+			head = found;
+			b1_queue_add_older(head, entry);
+		} else if (b1_tx_is_committed(entry->tx)) {
+			/* so is the rest of it, if there is a bundle: see b1_queue_sort_busy() */
+			list_add(&entry->link, ready);
+		} else {
+			head = entry;
+			b1_queue_begin_bundle(queue, entry, found, busy);
+		}
+		b1_relax(i++);
 	}
-	/* all that was busy is older than all that was taken */
-	list_for_each_entry_safe_reverse(entry, next, &queue->busy, link) {
-		if (b1_tx_is_committed(entry->tx))
-			list_move(&entry->link, &ready);
-		cond_resched();
+}
+
+/* What has been busy before, and did not go to new bundles, is older than all that was taken. */
+static void b1_queue_sort_busy(struct b1_queue *queue, struct list_head *ready)
+{
+	struct b1_queue_entry *head, *safe;
+	size_t i = 0;
+
+	list_for_each_entry_safe_reverse(head, safe, &queue->busy, bundle_link) {
+		if (b1_tx_is_committed(head->tx))
+			b1_queue_end_bundle(queue, head, ready);
+		b1_relax(i++);
 	}
+}
+
+/* Sorts what was on the stack, and what was busy before, into ready and busy. */
+static void b1_queue_sort(struct b1_queue *queue, struct b1_queue_entry *taken)
+{
+	struct b1_queue_entry *head;
+	LIST_HEAD(ready);
+	LIST_HEAD(busy);
+	size_t i = 0;
+
+	lockdep_assert_held(&queue->lock);
+
+	b1_queue_sort_taken(queue, taken, &ready, &busy);
+	b1_queue_sort_busy(queue, &ready);
 	list_splice_tail(&ready, &queue->ready);
+	list_for_each_entry(head, &busy, bundle_link) {
+		head->next = NULL;
+		b1_relax(i++);
+	}
 	list_splice_tail(&busy, &queue->busy);
+}
+
+/* Whether there are bundles that can be received. */
+static bool b1_queue_is_busy_done(const struct b1_queue *queue)
+{
+	struct b1_queue_entry *head;
+	size_t i = 0;
+
+	list_for_each_entry(head, &queue->busy, bundle_link) {
+		if (b1_tx_is_committed(head->tx))
+			return true;
+		b1_relax(i++);
+	}
+	return false;
+}
+
+/*
+ * The rest of a fetch. While others do not go on with what they are about to commit, most fetches find
+ * nothing new, or one entry that is committed: these cost one look for each transaction more.
+ */
+static noinline void b1_queue_fetch_rest(struct b1_queue *queue, struct b1_queue_entry *taken)
+{
+	bool few = !taken || (!taken->next && b1_tx_is_committed(taken->tx));
+
+	if (few && !b1_queue_is_busy_done(queue))
+		queue->next = taken;
+	else
+		b1_queue_sort(queue, taken);
 }
 
 /**
@@ -102,14 +256,16 @@ void b1_queue_fetch(struct b1_queue *queue)
 	if (taken && !taken->next && list_empty(&queue->busy) && b1_tx_is_committed(taken->tx))
 		queue->next = taken;
 	else if (taken || !list_empty(&queue->busy))
-		b1_queue_sort(queue, taken);
+		b1_queue_fetch_rest(queue, taken);
 }
 
-/*
- * Makes what has been pushed so far reachable, ready or busy. Unlike b1_queue_fetch() it does not
- * look at the busy entries again when there is nothing new.
+/**
+ * b1_queue_unstack() - make what has been pushed so far reachable, ready or busy
+ * @queue:	queue, locked
+ *
+ * Unlike b1_queue_fetch() it does not look at the busy entries again when there is nothing new.
  */
-static void b1_queue_unstack(struct b1_queue *queue)
+void b1_queue_unstack(struct b1_queue *queue)
 {
 	struct b1_queue_entry *taken;
 
@@ -118,7 +274,6 @@ static void b1_queue_unstack(struct b1_queue *queue)
 	b1_queue_settle(queue);
 	if (READ_ONCE(queue->stack) == B1_QUEUE_SEALED)
 		return;
-	/* the barrier pairs with b1_queue_push() where a sender looks for the release of a node */
 	taken = xchg(&queue->stack, NULL);
 	if (taken)
 		b1_queue_sort(queue, taken);
@@ -126,16 +281,16 @@ static void b1_queue_unstack(struct b1_queue *queue)
 
 /**
  * b1_queue_seal() - refuse all pushes from now on
- * @queue:	queue
+ * @queue:	queue, locked
  *
  * What is in the queue stays there, for b1_queue_remove_any().
  */
 void b1_queue_seal(struct b1_queue *queue)
 {
-	mutex_lock(&queue->lock);
+	lockdep_assert_held(&queue->lock);
+
 	b1_queue_settle(queue);
 	b1_queue_sort(queue, xchg(&queue->stack, B1_QUEUE_SEALED));
-	mutex_unlock(&queue->lock);
 }
 
 /**
@@ -153,23 +308,10 @@ void b1_queue_remove(struct b1_queue *queue, struct b1_queue_entry *entry)
 		queue->next = NULL;
 		return;
 	}
+	if (unlikely(!RB_EMPTY_NODE(&entry->bundle_node)))
+		b1_queue_drop_head(queue, entry);
 	list_del_init(&entry->link);
 	list_del_init(&entry->group_link);
-}
-
-/**
- * b1_queue_hide() - take an entry out of the order, but leave it in its group
- * @queue:	queue, locked
- * @entry:	ready entry of a group that somebody is about to remove
- *
- * The references stay with the queue, until b1_queue_remove_group().
- */
-void b1_queue_hide(struct b1_queue *queue, struct b1_queue_entry *entry)
-{
-	lockdep_assert_held(&queue->lock);
-
-	b1_queue_settle(queue);
-	list_del_init(&entry->link);
 }
 
 /**
@@ -190,52 +332,33 @@ void b1_queue_add_front(struct b1_queue *queue, struct b1_queue_entry *entry)
 }
 
 /**
- * b1_queue_cancel() - take an entry out, wherever it is
- * @queue:	queue
- * @entry:	entry that nobody pushes to @queue at the same time
- *
- * Return: true if it was there, then the caller gets the references that the queue held.
- */
-bool b1_queue_cancel(struct b1_queue *queue, struct b1_queue_entry *entry)
-{
-	bool found;
-
-	mutex_lock(&queue->lock);
-	if (list_empty(&entry->link))
-		b1_queue_unstack(queue);	/* or it was next */
-	found = !list_empty(&entry->link);
-	if (found)
-		b1_queue_remove(queue, entry);
-	mutex_unlock(&queue->lock);
-	return found;
-}
-
-/**
  * b1_queue_remove_group() - take all entries of a group out, committed or not
- * @queue:	queue
+ * @queue:	queue, locked, after b1_queue_unstack() when the last of them had been pushed
  * @group:	the list given to b1_queue_entry_init()
+ * @chain:	entries that have been taken out before, or NULL
+ * @done:	for b1_relax_steps()
  *
- * Return: the entries, chained by their next; the caller gets the references that the queue held.
+ * Return: all of these, chained by their next; the caller gets the references that the queue held.
  */
-struct b1_queue_entry *b1_queue_remove_group(struct b1_queue *queue, struct list_head *group)
+struct b1_queue_entry *b1_queue_remove_group(struct b1_queue *queue, struct list_head *group,
+					     struct b1_queue_entry *chain, size_t *done)
 {
-	struct b1_queue_entry *entry, *safe, *chain = NULL;
+	struct b1_queue_entry *entry, *safe;
 
-	mutex_lock(&queue->lock);
-	b1_queue_unstack(queue);
+	lockdep_assert_held(&queue->lock);
+
 	list_for_each_entry_safe(entry, safe, group, group_link) {
 		b1_queue_remove(queue, entry);
 		entry->next = chain;
 		chain = entry;
-		cond_resched();
+		b1_relax_steps(done, 1);
 	}
-	mutex_unlock(&queue->lock);
 	return chain;
 }
 
 /**
  * b1_queue_remove_any() - take any entry out, committed or not
- * @queue:	sealed queue
+ * @queue:	sealed queue, locked
  *
  * Return: an entry, with the references that the queue held, or NULL if the queue is empty.
  */
@@ -243,36 +366,12 @@ struct b1_queue_entry *b1_queue_remove_any(struct b1_queue *queue)
 {
 	struct b1_queue_entry *entry;
 
-	mutex_lock(&queue->lock);
+	lockdep_assert_held(&queue->lock);
+
 	entry = list_first_entry_or_null(&queue->ready, struct b1_queue_entry, link);
 	if (!entry)
-		entry = list_first_entry_or_null(&queue->busy, struct b1_queue_entry, link);
+		entry = list_first_entry_or_null(&queue->busy, struct b1_queue_entry, bundle_link);
 	if (entry)
 		b1_queue_remove(queue, entry);
-	mutex_unlock(&queue->lock);
 	return entry;
-}
-
-/**
- * b1_queue_visit() - look at all entries, committed or not
- * @queue:	queue
- * @visit:	called for each entry with the queue locked
- * @data:	passed to @visit
- */
-void b1_queue_visit(struct b1_queue *queue, void (*visit)(struct b1_queue_entry *entry, void *data),
-		    void *data)
-{
-	struct b1_queue_entry *entry;
-
-	mutex_lock(&queue->lock);
-	b1_queue_unstack(queue);
-	list_for_each_entry(entry, &queue->ready, link) {
-		visit(entry, data);
-		cond_resched();
-	}
-	list_for_each_entry(entry, &queue->busy, link) {
-		visit(entry, data);
-		cond_resched();
-	}
-	mutex_unlock(&queue->lock);
 }

@@ -11,12 +11,12 @@
  * them, b1_send_deinit() frees what was not pushed. The nodes are borrowed from the handles of the
  * sender.
  *
- * Locking: the sender is locked from prepare to deinit, so that its handles stay. Nothing of the
- * receivers is locked, unless a destination is released during the send.
+ * Locking: the sender is locked from prepare to deinit, so that its handles stay. Nothing of a receiver
+ * is locked, except for b1_node.lock.
  *
  * Context: may sleep.
  *
- * Ordering: see node.h for the look at b1_node.released after the push.
+ * Ordering: none of its own, see queue.h and tx.h.
  */
 #ifndef B1_SEND_H
 #define B1_SEND_H
@@ -25,10 +25,17 @@
 #include <linux/bus1.h>
 
 #include "message.h"
-#include "peer.h"
 
 /* up to this many destinations, and handles, need no memory but that of the messages */
 #define B1_SEND_INLINE 8
+
+/* what the user asks for, checked as far as that is possible without the peer */
+struct b1_send_request {
+	struct bus1_cmd_send cmd;
+	struct bus1_message message;
+	const u64 *destinations;	/* IDs */
+	const struct bus1_transfer *transfers;	/* handles to carry; only the ID is looked at */
+};
 
 struct b1_send_destination {
 	struct b1_node *node;
@@ -39,20 +46,17 @@ struct b1_send_destination {
 
 struct b1_send {
 	struct b1_peer *peer;
-	struct b1_payload *payload;	/* NULL for less than two messages */
-	struct b1_tx *tx;		/* of the payload */
-	size_t n_data;
+	struct b1_tx *tx;		/* of the payload; NULL for less than two messages */
+	struct b1_message_parts parts;
 	void *data;			/* where the payload goes; NULL: nobody receives it */
 	size_t data_size;		/* bytes that there is room for at data */
 	size_t n_destinations;
 	struct b1_send_destination *destinations;
-	size_t n_nodes;
-	struct b1_node **nodes;		/* of the handles to carry */
 	struct b1_send_destination inline_destinations[B1_SEND_INLINE];
 	struct b1_node *inline_nodes[B1_SEND_INLINE];
 };
 
-void b1_send_free(struct b1_send *send);
+void b1_send_abort(struct b1_send *send);
 
 /**
  * b1_send_init() - begin a send
@@ -63,13 +67,14 @@ static inline void b1_send_init(struct b1_send *send, struct b1_peer *peer)
 {
 	send->peer = peer;
 	send->tx = NULL;
-	send->payload = NULL;
-	send->n_data = 0;
+	send->parts.account = peer->account;
+	send->parts.n_data = 0;
+	send->parts.payload = NULL;
+	send->parts.nodes = send->inline_nodes;
+	send->parts.n_nodes = 0;
 	send->data = NULL;
 	send->n_destinations = 0;
 	send->destinations = send->inline_destinations;
-	send->n_nodes = 0;
-	send->nodes = send->inline_nodes;
 }
 
 /**
@@ -80,12 +85,11 @@ static inline void b1_send_deinit(struct b1_send *send)
 {
 	/* nothing is left of a send to few receivers, once it is committed; a payload has destinations */
 	if (send->n_destinations || send->destinations != send->inline_destinations ||
-	    send->nodes != send->inline_nodes)
-		b1_send_free(send);
+	    send->parts.nodes != send->inline_nodes)
+		b1_send_abort(send);
 }
 
-int b1_send_prepare(struct b1_send *send, const u64 *destinations, size_t n_destinations,
-		    const struct bus1_transfer *transfers, size_t n_transfers, size_t n_data);
+int b1_send_prepare(struct b1_send *send, const struct b1_send_request *request);
 void b1_send_commit(struct b1_send *send);
 
 #endif /* B1_SEND_H */

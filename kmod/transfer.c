@@ -32,11 +32,11 @@ static struct b1_node *b1_transfer_prepare_node(struct b1_peer *from,
 {
 	if (!(transfer->flags & BUS1_TRANSFER_FLAG_CREATE)) {
 		/* b1_transfer_check() has found it already, and the peer is still locked */
-		return b1_peer_find_handle(from, transfer->id)->node;
+		return b1_handle_find(from, transfer->id)->node;
 	}
 	slot->node = b1_node_new(from, from->own);
 	if (slot->node)
-		b1_peer_insert(from, &slot->node->obj);
+		b1_table_insert(&slot->node->obj);
 	else
 		b1_acct_discharge(from->own, 1, 0);
 	return slot->node;
@@ -59,7 +59,7 @@ static int b1_transfer_prepare_slot(struct b1_peer *from, struct b1_peer *to,
 		b1_acct_discharge(to->own, 1, 0);
 		return -ENOMEM;
 	}
-	b1_peer_insert(to, &slot->handle->obj);
+	b1_table_insert(&slot->handle->obj);
 	return 0;
 }
 
@@ -69,14 +69,14 @@ static int b1_transfer_check(struct b1_peer *from, const struct bus1_transfer *t
 	int ret = 0;
 	size_t i;
 
-	spin_lock(&from->objects_lock);
+	raw_spin_lock(&from->table.lock);
 	for (i = 0; !ret && i < n; i++) {
 		if (!(transfers[i].flags & BUS1_TRANSFER_FLAG_CREATE) &&
-		    !b1_peer_find_handle_locked(from, transfers[i].id))
+		    !b1_handle_find_locked(from, transfers[i].id))
 			ret = -EBADRQC;
-		b1_relax_lock(i, &from->objects_lock);
+		b1_relax_lock(i, &from->table.lock);
 	}
-	spin_unlock(&from->objects_lock);
+	raw_spin_unlock(&from->table.lock);
 	return ret;
 }
 
@@ -115,7 +115,7 @@ int b1_transfer_prepare(struct b1_peer *from, struct b1_peer *to,
 
 static void b1_transfer_undo(struct b1_object *obj)
 {
-	b1_peer_erase(obj->peer, obj);
+	b1_table_erase(obj);
 	b1_object_unref(obj);
 }
 
@@ -152,15 +152,10 @@ void b1_transfer_commit(struct b1_peer *to, struct b1_transfer_slot *slots, size
 	size_t i;
 
 	for (i = 0; i < n; i++) {
-		/* the handle counts before the node, or the handle itself, can be found */
-		b1_handle_link(slots[i].handle);
+		/* whoever could find it has to wait for this command */
 		if (slots[i].node)
 			b1_object_publish(&slots[i].node->obj);
-		else if (unlikely(b1_node_is_released(slots[i].handle->node)))
-			wake = true;	/* the notification may be committed, and not woken for yet */
-		mutex_lock(&to->queue.lock);
-		wake |= b1_handle_install(slots[i].handle, false);
-		mutex_unlock(&to->queue.lock);
+		wake |= b1_handle_link_live(slots[i].handle);
 		b1_relax(i);
 	}
 	if (wake)

@@ -11,9 +11,9 @@
  * b1_transfer_commit() makes them live, b1_transfer_abort() takes them back. Both peers are pinned
  * by their files.
  *
- * Locking: only the peer the handles come from is locked; the table of the other one has a lock of
- * its own, and its queue is locked for each handle that goes live. So no two peers are ever locked
- * together, and a page fault of this command never holds the other peer up.
+ * Locking: only the peer the handles come from is locked. Of the other one only the table is, for a
+ * moment, and the nodes that its new handles refer to: a transfer never waits for a command of the
+ * other peer, nor that for a transfer.
  *
  * Context: may sleep.
  *
@@ -26,7 +26,6 @@
 #include <linux/bus1.h>
 
 #include "node.h"
-#include "peer.h"
 
 struct b1_transfer_slot {
 	struct b1_node *node;		/* to be created, or NULL for a copy */

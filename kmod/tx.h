@@ -7,10 +7,10 @@
  * a single entry needs no object: pushing the entry commits it. How entries are pushed is in
  * queue.h; who pushes what is in node.h (notifications) and send.h (messages).
  *
- * Objects: struct b1_tx. The free function is constant after b1_tx_init() or b1_tx_construct(). A
- * multicast has one with the bytes that its messages share. Close, and a release of anything but a
- * single handle, use the one inside the peer or first object that they end, so that they need no memory.
- * This is why the reference count of objects and peers is that of their transaction.
+ * Objects: struct b1_tx. A multicast has one with the bytes that its messages share. Close, and a
+ * release of anything but a single handle, use the one inside the peer or first object that they end,
+ * so that they need no memory. This is why the reference count of objects and peers is that of their
+ * transaction.
  *
  * Lifetime: the creator holds one reference, each queue entry that points to a transaction holds
  * one more, b1_tx_unref() frees. Freeing never reaches another queue entry, so it does not recurse:
@@ -19,13 +19,12 @@
  * Locking: none. The list of notifications is a llist; adding to it is ruled by b1_node.lock, see
  * node.h.
  *
- * Context: dropping a last reference may sleep. It never happens under a spinlock: what is done
- * there holds on to references that others have.
+ * Context: see ref.h.
  *
  * Ordering: b1_tx_commit() stores the flag with release after the pushes of all entries;
  * b1_tx_is_committed() loads it with acquire, after the entries were taken off the stack with
- * xchg() in b1_queue_fetch(). Together: who sees one entry of a transaction committed finds all
- * others in their queues, but for notifications that nobody can miss yet, see node.h.
+ * xchg() in b1_queue_fetch(). Together: a reader that finds one entry of a transaction committed
+ * finds all others in their queues, except for notifications that nobody can miss yet, see node.h.
  * b1_tx_commit() ends with a full barrier, which pairs with the one between poll_wait() and the
  * look at the queue in b1_cdev_poll(): either the committer sees the sleeper, or the sleeper sees
  * the entry.
@@ -35,25 +34,30 @@
 
 #include <linux/atomic.h>
 #include <linux/llist.h>
-#include <linux/refcount.h>
 #include <linux/types.h>
 
+#include "ref.h"
+
 struct b1_tx {
-	refcount_t refs;
+	struct b1_ref ref;
 	bool committed;
 	struct llist_head notes;	/* objects whose notification is part of this */
-	void (*free)(struct b1_tx *tx);
 };
+
+static inline struct b1_tx *b1_tx_from_ref(struct b1_ref *ref)
+{
+	return container_of(ref, struct b1_tx, ref);
+}
 
 /**
  * b1_tx_construct() - set up what is the same when a transaction ends
  * @tx:		transaction inside an object from a cache
  * @free:	called when the last reference is dropped; may sleep
  */
-static inline void b1_tx_construct(struct b1_tx *tx, void (*free)(struct b1_tx *tx))
+static inline void b1_tx_construct(struct b1_tx *tx, void (*free)(struct b1_ref *ref))
 {
+	b1_ref_construct(&tx->ref, free);
 	init_llist_head(&tx->notes);
-	tx->free = free;
 }
 
 /**
@@ -62,7 +66,7 @@ static inline void b1_tx_construct(struct b1_tx *tx, void (*free)(struct b1_tx *
  */
 static inline void b1_tx_reset(struct b1_tx *tx)
 {
-	refcount_set(&tx->refs, 1);
+	b1_ref_reset(&tx->ref);
 	tx->committed = false;
 }
 
@@ -71,24 +75,25 @@ static inline void b1_tx_reset(struct b1_tx *tx)
  * @tx:		transaction, usually inside a larger object
  * @free:	called when the last reference is dropped; may sleep
  */
-static inline void b1_tx_init(struct b1_tx *tx, void (*free)(struct b1_tx *tx))
+static inline void b1_tx_init(struct b1_tx *tx, void (*free)(struct b1_ref *ref))
 {
 	b1_tx_construct(tx, free);
 	b1_tx_reset(tx);
 }
 
+/* NULL is fine and does nothing */
 static inline struct b1_tx *b1_tx_ref(struct b1_tx *tx)
 {
 	if (tx)
-		refcount_inc(&tx->refs);
+		b1_ref_get(&tx->ref);
 	return tx;
 }
 
 /* NULL is fine and does nothing */
 static inline void b1_tx_unref(struct b1_tx *tx)
 {
-	if (tx && refcount_dec_and_test(&tx->refs))
-		tx->free(tx);
+	if (tx)
+		b1_ref_put(&tx->ref);
 }
 
 /**
@@ -97,6 +102,8 @@ static inline void b1_tx_unref(struct b1_tx *tx)
  *
  * Call it only after the entry has been taken off the stack: an entry that is found committed
  * implies that everything it is a reaction to has been taken off as well.
+ *
+ * Return: true for ever from the commit on.
  */
 static inline bool b1_tx_is_committed(const struct b1_tx *tx)
 {
@@ -114,10 +121,8 @@ static inline void b1_tx_commit(struct b1_tx *tx)
 {
 	/* pairs with b1_tx_is_committed() */
 	smp_store_release(&tx->committed, true);
-	/* before looking for sleepers; pairs with the barrier in b1_cdev_poll() */
+	/* before the look for sleepers in b1_peer_wake(); pairs with the barrier in b1_cdev_poll() */
 	smp_mb();
 }
-
-void b1_tx_wake(struct b1_tx *tx);
 
 #endif /* B1_TX_H */

@@ -283,7 +283,7 @@ static void setup_recv(struct world *w, size_t handles, size_t n_data, size_t n_
 
 	setup_send(w, 1, 0, n_data, n_vecs);
 	empty_queue(w->a);
-	b1t_node_ok(w->a, w->b, &node, &handle);
+	b1t_node_ok(w->a, w->b, &w->nodes[TO_SELF], &handle);
 	b1t_node_ok(w->peers[2], w->b, &node, &carried);
 	fd = w->a;
 	w->a = w->b;
@@ -336,6 +336,13 @@ static void setup_recv_short(struct world *w)
 {
 	setup_recv(w, 3, 64, 1);
 	w->n = 2;
+}
+
+/* The receiver must know at which node there is what it has no room for. */
+static void done_recv_short(struct world *w)
+{
+	ck_assert_uint_eq(metadata.id, w->nodes[TO_SELF]);
+	ck_assert_uint_eq(metadata.account, 1000);
 }
 
 /* The nodes of half of the handles go while the message is in the queue. */
@@ -477,7 +484,8 @@ const struct scenario scenarios[] = {
 	{ "recv: 1 handle", setup_recv_1, call_recv },
 	{ "recv: 20 handles, 20 iovecs", setup_recv_20, call_recv },
 	{ "recv: 80 handles", setup_recv_80, call_recv },
-	{ "recv: 3 handles, room for 2", setup_recv_short, call_recv, .want = -EMSGSIZE },
+	{ "recv: 3 handles, room for 2", setup_recv_short, call_recv, .done = done_recv_short,
+	  .want = -EMSGSIZE },
 	{ "recv: handles of dead nodes", setup_recv_dead, call_recv },
 	{ "recv: NODE_RELEASE", setup_recv_node_release, call_recv },
 	{ "recv: HANDLE_RELEASE", setup_recv_handle_release, call_recv },

@@ -30,6 +30,9 @@ void bus_close(int fd);
 long bus_ioctl(int fd, unsigned int cmd, uint64_t arg, bool compat);
 void bus_poll(int fd);
 void bus_fdinfo(int fd);
+void bus_fdinfo_killed(int fd);
+/* Whether somebody looks at all peers while a command touches user memory. */
+void bus_look_inside(bool on);
 
 /* The peer behind a descriptor, NULL if that is not open. */
 struct ref_peer *bus_peer(int fd);

@@ -30,6 +30,8 @@ enum {
 #define N_IDS_MAX 128
 #define N_VECS_MAX 40
 #define N_DATA_MAX (AREA_END - AREA_DATA)
+/* payloads that are copied in parts; they come from USER_BIG and go there */
+#define N_BIG_MAX 0x60000
 
 static inline void put(uint64_t area, const void *from, size_t n)
 {
@@ -55,7 +57,7 @@ static inline long receive(int fd, bool compat)
 		.type = BUS1_INVALID,
 		.n_transfers = N_TRANSFERS_MAX,
 		.ptr_transfers = USER_WINDOW + AREA_SRC,
-		.n_data = N_DATA_MAX,
+		.n_data = N_BIG_MAX,
 		.n_data_vecs = 1,
 		.ptr_data_vecs = USER_WINDOW + AREA_VECS,
 	};
@@ -64,7 +66,7 @@ static inline long receive(int fd, bool compat)
 		.ptr_message = USER_WINDOW + AREA_MESSAGE,
 	};
 
-	put_vec(0, USER_WINDOW + AREA_DATA, N_DATA_MAX, compat);
+	put_vec(0, USER_BIG, N_BIG_MAX, compat);
 	put(AREA_MESSAGE, &message, sizeof(message));
 	put(AREA_CMD, &cmd, sizeof(cmd));
 	return bus_ioctl(fd, BUS1_CMD_RECV, USER_WINDOW + AREA_CMD, compat);

@@ -27,6 +27,7 @@ enum {
 	HEADER_CLOSE_FULL = 1 << 1,	/* close without having received everything */
 	HEADER_POLL = 1 << 2,		/* after each operation */
 	HEADER_FDINFO = 1 << 3,
+	HEADER_LOOK = 1 << 4,		/* also while user memory is touched */
 };
 
 struct record {
@@ -295,6 +296,9 @@ static void do_release(int fd, const struct record *r)
 			ids[i] = choose_any(bus_peer(fd), choice(r->a, i));
 		memcpy(user_pattern, ids, sizeof(user_pattern));
 	}
+	/* when it can give up, and when it cannot any more */
+	if (r->n2 % 16 == 1)
+		vfs_kill_nth = 1 + r->parameter % 4;
 	call(fd, r, BUS1_CMD_RELEASE, &cmd, sizeof(cmd));
 }
 
@@ -346,10 +350,39 @@ static void modify_message(const struct record *r, struct bus1_message *message)
 	}
 }
 
-/* Sends one message to tens of thousands of destinations, or with as many handles or vectors. */
+/* Bytes by which each part of a large payload can be told from the others. */
+static void fill_big(unsigned int n)
+{
+	static uint8_t bytes[N_BIG_MAX];
+	unsigned int i;
+
+	for (i = 0; i < n; i++)
+		bytes[i] = (uint8_t)(i ^ i >> 8 ^ i >> 16);
+	user_write(&user_space, USER_BIG, bytes, n);
+}
+
+/* One to three vectors that are too large to be copied in one go. */
+static unsigned int put_big_vecs(const struct record *r, unsigned int n)
+{
+	unsigned int i, k = 1 + r->b[3] % 3, done = 0, part;
+
+	for (i = 0; i < k; i++) {
+		part = i + 1 == k ? n - done : n / k - r->b[2];
+		put_vec(i, USER_BIG + done, part, is_compat(r));
+		done += part;
+	}
+	return k;
+}
+
+/*
+ * Sends one message to tens of thousands of destinations, or with as many handles, vectors or
+ * bytes.
+ */
 static void modify_many(const struct record *r, struct bus1_cmd_send *cmd,
 			struct bus1_message *message)
 {
+	size_t i;
+
 	if (r->modifier != MODIFIER_MANY)
 		return;
 	memset(user_pattern, 0, sizeof(user_pattern));
@@ -358,7 +391,10 @@ static void modify_many(const struct record *r, struct bus1_cmd_send *cmd,
 		cmd->n_destinations = count_many(r);
 		cmd->ptr_destinations = USER_PATTERN;
 		cmd->ptr_errors = cmd->ptr_errors ? USER_BIG : 0;
-		memcpy(user_pattern, user_space.window + AREA_IDS, sizeof(user_pattern));
+		/* one that is gone is the only way to so many */
+		for (i = 0; i < sizeof(user_pattern) / sizeof(uint64_t); i++)
+			memcpy(user_pattern + i * sizeof(uint64_t), user_space.window + AREA_IDS +
+			       (r->parameter < 128 ? i * sizeof(uint64_t) : 0), sizeof(uint64_t));
 		break;
 	case 1:
 		message->n_transfers = count_many(r);
@@ -366,9 +402,17 @@ static void modify_many(const struct record *r, struct bus1_cmd_send *cmd,
 		memcpy(user_pattern, user_space.window + AREA_SRC, sizeof(user_pattern));
 		break;
 	default:
-		message->n_data_vecs = 1024;
-		message->ptr_data_vecs = USER_PATTERN;
-		message->n_data = 0;
+		if (r->parameter < 64) {
+			message->n_data_vecs = 1024;
+			message->ptr_data_vecs = USER_PATTERN;
+			message->n_data = 0;
+			break;
+		}
+		/* about where the first chunk ends, or several of them */
+		message->n_data = r->size[1] < 64 ? 0xfff0 + r->size[0] % 32 :
+				  0x24000 + (r->size[0] | (unsigned int)r->size[1] << 8) * 3;
+		message->n_data_vecs = put_big_vecs(r, (unsigned int)message->n_data);
+		fill_big((unsigned int)message->n_data);
 		break;
 	}
 }
@@ -445,6 +489,15 @@ static void do_recv(int fd, const struct record *r, bool small)
 	if (r->n2 == 0xff)
 		message.n_transfers = BUS1_INVALID;
 	message.n_data_vecs = put_vecs(r, room);
+	if (r->modifier == MODIFIER_MANY) {
+		message.n_data = N_BIG_MAX - r->parameter;
+		message.n_data_vecs = put_big_vecs(r, N_BIG_MAX);
+		if (r->n1 >= 192)
+			user_fail_nth = 1 + r->n2 % 16;
+	}
+	/* what is told first if there is too little room */
+	if (small && r->n2 % 16 == 8)
+		user_deny(cmd.ptr_metadata + r->n1 % sizeof(struct bus1_metadata), 1, USER_WRITE);
 	modify_message(r, &message);
 	if (r->modifier == MODIFIER_FLAGS)
 		cmd.flags = 1ULL << r->parameter % 64;
@@ -468,7 +521,11 @@ static void do_record(const struct record *r, const struct header *h)
 	case 24 ... 25: do_recv(fd, r, true); break;
 	case 26 ... 29: do_release(fd, r); break;
 	case 30: bus_poll(fd); break;
-	case 31: bus_fdinfo(fd); break;
+	case 31:
+		bus_fdinfo(fd);
+		if (r->modifier >= MODIFIER_KILL && r->modifier < MODIFIER_FLAGS)
+			bus_fdinfo_killed(fd);
+		break;
 	}
 	if (h->flags & HEADER_POLL)
 		bus_poll(fd);
@@ -484,6 +541,8 @@ static void check_parameters(void)
 	if (vfs_load(0, 1) != -EINVAL || vfs_load(max + 1, 1) != -EINVAL ||
 	    vfs_load(1, 0) != -EINVAL || vfs_load(1, max + 1) != -EINVAL)
 		ref_mismatch("the module loads with maxima that are out of range");
+	if (vfs_set_param_text("") != -EINVAL || vfs_set_param_text("many") != -EINVAL)
+		ref_mismatch("the module loads with maxima that are no numbers");
 }
 
 /* Could one user pin all memory of a small machine? Of a large one there are the full maxima. */
@@ -550,11 +609,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	max_objects = maxima[h.max_objects % 16];
 	bus_begin(max_objects, maxima[h.max_bytes % 16], h.ns % _VFS_NS_N);
 	user_flip = h.flags & HEADER_FLIP;
+	bus_look_inside(h.flags & HEADER_LOOK);
 	for (i = 1; i <= N_RECORDS_MAX && (i + 1) * sizeof(r) <= size; i++) {
 		memcpy(&r, data + i * sizeof(r), sizeof(r));
 		do_record(&r, &h);
 	}
 	user_flip = false;
+	bus_look_inside(false);
 	if (!(h.flags & HEADER_CLOSE_FULL))
 		drain();
 	close_all(h.first_close);

@@ -646,13 +646,40 @@ static void ref_adopt_sizes(const struct ref_call *call, const struct ref_recv *
 	ref_adopt(call, REF_FIELD(recv, n_data), sizeof(uint64_t));
 }
 
-/* Whether there is too little room, and then what is said about that. */
-static bool ref_too_small(struct ref_call *call, const struct ref_recv *recv,
+static unsigned int ref_metadata_unwritable(const struct ref_recv *recv)
+{
+	return ref_unwritable(recv->cmd.ptr_metadata, 1, sizeof(recv->metadata));
+}
+
+static void ref_adopt_metadata(const struct ref_call *call, const struct ref_recv *recv)
+{
+	ref_adopt(call, recv->cmd.ptr_metadata, sizeof(recv->metadata));
+}
+
+/* What a message says of itself; a notification has room everywhere. */
+static void ref_describe(struct ref_recv *recv, const struct ref_entry *message)
+{
+	unsigned int uid = vfs_map_uid(message->account);
+
+	recv->metadata = (struct bus1_metadata){
+		.id = message->object->id,
+		.account = uid == (unsigned int)-1 ? BUS1_INVALID : uid,
+	};
+}
+
+/* Whether there is too little room, and then what is said about that: metadata first, then sizes. */
+static bool ref_too_small(struct ref_call *call, struct ref_recv *recv,
 			  const struct ref_entry *entry)
 {
 	if (entry->n_handles <= recv->message.n_transfers &&
 	    entry->n_data <= recv->message.n_data && entry->n_data <= recv->vecs.sum)
 		return false;
+	if (ref_fails(call, ref_metadata_unwritable(recv))) {
+		ref_adopt_metadata(call, recv);
+		return true;
+	}
+	ref_describe(recv, entry);
+	ref_put(call, recv->cmd.ptr_metadata, &recv->metadata, sizeof(recv->metadata));
 	if (ref_fails(call, ref_sizes_unwritable(recv))) {
 		ref_adopt_sizes(call, recv);
 		return true;
@@ -679,7 +706,7 @@ static void ref_adopt_recv(const struct ref_call *call, const struct ref_recv *r
 		ref_adopt(call, vec->base, vec->len < left ? vec->len : left);
 		left -= vec->len < left ? vec->len : left;
 	}
-	ref_adopt(call, recv->cmd.ptr_metadata, sizeof(recv->metadata));
+	ref_adopt_metadata(call, recv);
 	ref_adopt(call, REF_FIELD(recv, type), sizeof(uint64_t));
 	ref_adopt_sizes(call, recv);
 }
@@ -689,7 +716,7 @@ static unsigned int ref_recv_unwritable(const struct ref_recv *recv, const struc
 	return ref_unwritable(recv->message.ptr_transfers, entry->n_handles,
 			      sizeof(struct bus1_transfer)) |
 	       ref_when(!ref_can_use_vecs(&recv->vecs, entry->n_data, USER_WRITE), REF_EFAULT) |
-	       ref_unwritable(recv->cmd.ptr_metadata, 1, sizeof(recv->metadata)) |
+	       ref_metadata_unwritable(recv) |
 	       ref_unwritable(REF_FIELD(recv, type), 1, sizeof(uint64_t)) |
 	       ref_sizes_unwritable(recv);
 }
@@ -730,11 +757,9 @@ static void ref_put_held(struct ref_peer *peer, const struct ref_entry *message)
 static void ref_recv_message(struct ref_call *call, struct ref_recv *recv, struct ref_entry *entry)
 {
 	struct ref_peer *peer = call->peer;
-	unsigned int uid = vfs_map_uid(entry->account);
 	uint64_t i;
 
-	recv->metadata.id = entry->object->id;
-	recv->metadata.account = uid == (unsigned int)-1 ? BUS1_INVALID : uid;
+	ref_describe(recv, entry);
 	ref_put_recv(call, recv, entry);
 	ref_remove(peer, entry);
 	acct_discharge(entry->trace, 1, entry->n_data);
@@ -818,6 +843,16 @@ static void ref_recv(struct ref_call *call)
 	ref_recv_entry(call, recv);
 }
 
+/*
+ * Two things may go wrong unnoticed, so that the command has to do all that it promises: a receiver
+ * may get no memory for its next message, and who releases may be killed when it cannot fail any more.
+ */
+static bool ref_was_unnoticed(const struct ref_call *call)
+{
+	return !call->result && ((call->cmd == BUS1_CMD_RECV && call->injected == REF_ENOMEM) ||
+				 (call->cmd == BUS1_CMD_RELEASE && call->injected == REF_EINTR));
+}
+
 /**
  * ref_ioctl() - do what the module has just done
  * @call:	what it was called with, and what it returned
@@ -827,6 +862,8 @@ void ref_ioctl(struct ref_call *call)
 	ref_next_write = 0;
 	if (call->compat)
 		call->arg = (uint32_t)call->arg;
+	if (ref_was_unnoticed(call))
+		call->injected = 0;
 	if (call->injected && ref_error_of(call->result) != call->injected)
 		ref_mismatch("the result is %ld, though error %#x was made", call->result,
 			     call->injected);

@@ -234,13 +234,15 @@ static struct ref_entry *ref_take_messages(struct ref_peer *peer, const struct r
 	return taken;
 }
 
-static void ref_discard_for(struct ref_peer *peer, const struct ref_object *node, uint64_t group)
+static void ref_discard_for(struct ref_peer *peer, const struct ref_object *node, uint64_t group,
+			    const struct acct_trace **tracep)
 {
 	struct ref_entry *message, *messages = ref_take_messages(peer, node);
 	uint64_t i;
 
 	for (message = messages; message; message = message->next) {
-		ref_any_order |= message->trace != messages->trace;
+		ref_any_order |= *tracep && message->trace != *tracep;
+		*tracep = message->trace;
 		ref_discard(message);
 	}
 	for (message = messages; message; message = message->next) {
@@ -270,6 +272,7 @@ static void ref_discard_all(struct ref_peer *peer, uint64_t group)
 
 void ref_release(struct ref_peer *peer, struct ref_object **objects, uint64_t n, bool close)
 {
+	const struct acct_trace *trace = NULL;
 	uint64_t i, group = ref_new_group();
 
 	for (i = 0; i < n; i++) {
@@ -279,7 +282,7 @@ void ref_release(struct ref_peer *peer, struct ref_object **objects, uint64_t n,
 	}
 	for (i = 0; i < n; i++) {
 		if (!objects[i]->node && !close)
-			ref_discard_for(peer, objects[i], group);
+			ref_discard_for(peer, objects[i], group, &trace);
 	}
 	if (close)
 		ref_discard_all(peer, group);
@@ -289,8 +292,14 @@ void ref_release(struct ref_peer *peer, struct ref_object **objects, uint64_t n,
 		else
 			ref_tell_holders(objects[i], group);
 	}
-	for (i = 0; i < n; i++)
-		acct_discharge(objects[i]->trace, 1, 0);
+	for (i = 0; i < n; i++) {
+		if (objects[i]->node)
+			acct_discharge(objects[i]->trace, 1, 0);
+	}
+	for (i = 0; i < n; i++) {
+		if (!objects[i]->node)
+			acct_discharge(objects[i]->trace, 1, 0);
+	}
 }
 
 /* Open and close */
@@ -328,7 +337,7 @@ static int ref_by_id(const void *a, const void *b)
 }
 
 /*
- * What a close gives back is given back in the order of the IDs. (It matters if the handles of others
+ * What a close gives back is given back in the order of the IDs, handles first. (It matters if the handles of others
  * are a charge of their sender: what is kept depends on how many claim something.)
  */
 void ref_close(struct ref_peer *peer)

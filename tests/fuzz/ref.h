@@ -12,8 +12,8 @@
  * result that is not allowed ends the program.
  *
  * Where the order of charges matters for the numbers and is not specified, it is this: messages
- * before objects, a close discards the oldest message first, a command that fails gives back in the
- * order in which it took. A release discards messages from several peers in any order: how much
+ * before handles, handles before nodes, a close discards the oldest message first, a command that
+ * fails gives back in the order in which it took. A release discards messages from several peers in any order: how much
  * their quota keeps is taken over from the module then, if the claims and sums are right.
  */
 #ifndef FUZZ_REF_H

@@ -7,8 +7,8 @@
  * by the ends of all handles. An entry cannot be there before all of these have begun, and it is
  * there once all of them are visible. An operation is visible when it has returned, and also as soon
  * as anybody has received anything that it caused: it is atomic. A handle in a message that nobody
- * receives ends with the release of the destination, or with the send if that is later, so it takes
- * both; and it may end right behind these transactions, so both must have returned.
+ * receives ends as part of the release of the destination, or, if the message came too late for
+ * that, by itself before the send returns: so it takes both, and the send must have returned.
  *
  *	order:	 an entry that was there before something that another one needs had begun is received
  *		 before that other one. This is the order of each sender, and of cause and effect.
@@ -19,7 +19,7 @@
  *		 that is not released has had its notification, once, if its node is released or its
  *		 last handle is gone, and otherwise none.
  *	gone:	 nothing is received about what the receiver has released.
- *	counts:	 a node counts the handles there are.
+ *	counts:	 a node counts the handles there are, and what is queued for it.
  */
 #include <errno.h>
 
@@ -152,7 +152,7 @@ static void add_discards(struct entry *entry, unsigned int send)
 		if (n_received(owner, op->objects[i], send) == n)
 			continue;
 		add_cause(entry, send, true);
-		add_cause(entry, ended_by(owner, op->objects[i]), true);
+		add_cause(entry, ended_by(owner, op->objects[i]), false);
 	}
 }
 
@@ -235,6 +235,22 @@ static void add_witness(unsigned int op, const struct moment *moment)
 		witnesses[op].moments[witnesses[op].n++] = moment;
 }
 
+/* Whether a HANDLE_RELEASE is part of one of its causes: the others had ended before that began. */
+static bool is_part_of(const struct entry *entry, unsigned int cause)
+{
+	unsigned int i;
+
+	/* a handle that ends with a send is no part of it */
+	if (entry->fuzzy || entry->behind[cause])
+		return false;
+	for (i = 0; i < entry->n_causes; i++) {
+		if (i != cause && !moment_is_forced(&ops_log[entry->causes[i]].last,
+						    &ops_log[entry->causes[cause]].first))
+			return false;
+	}
+	return true;
+}
+
 static void collect_witnesses(void)
 {
 	const struct entry *entry;
@@ -248,6 +264,11 @@ static void collect_witnesses(void)
 		/* of the causes of a NODE_RELEASE the first is the release */
 		if (entry->recv->type != BUS1_MESSAGE_TYPE_HANDLE_RELEASE)
 			add_witness(entry->causes[0], &entry->recv->last);
+		for (i = 0; entry->recv->type == BUS1_MESSAGE_TYPE_HANDLE_RELEASE &&
+			    i < entry->n_causes; i++) {
+			if (is_part_of(entry, i))
+				add_witness(entry->causes[i], &entry->recv->last);
+		}
 	}
 }
 
@@ -367,7 +388,7 @@ static void check_looks(void)
 		if ((op->kind == OP_RECV && op->ret == -EAGAIN) ||
 		    (op->kind == OP_POLL && !op->ret))
 			check_empty(op);
-		else if (op->kind == OP_POLL)
+		else if (op->kind == OP_POLL && op->ret > 0)
 			check_readable(op);
 	}
 }
@@ -487,7 +508,7 @@ static unsigned int n_held(const struct b1_object *node)
 	for (i = 0; i < ops_n_peers; i++) {
 		if (ops_peers[i].closed)
 			continue;
-		for (link = rb_first(&ops_peers[i].b1->objects); link; link = rb_next(link)) {
+		for (link = rb_first(&ops_peers[i].b1->table.objects); link; link = rb_next(link)) {
 			obj = rb_entry(link, struct b1_object, table_link);
 			n += !b1_object_is_node(obj) &&
 			     &b1_handle_from_object((void *)obj)->node->obj == node;
@@ -512,6 +533,9 @@ static void check_object(const struct peer *peer, struct b1_object *obj)
 	node = b1_node_from_object(obj);
 	if (node->n_handles != n_held(obj))
 		il_fail("counts: %u handles, but %llu are counted", n_held(obj), node->n_handles);
+	if (ops_load(node))
+		il_fail("counts: something is queued for a node of %s, but nothing is there",
+			peer->name);
 	if (n != !node->n_handles)
 		il_fail("once: %s got %u HANDLE_RELEASE for a node with %llu handles", peer->name, n,
 			node->n_handles);
@@ -525,7 +549,7 @@ static void check_objects(void)
 	for (i = 0; i < ops_n_peers; i++) {
 		if (ops_peers[i].closed)
 			continue;
-		for (link = rb_first(&ops_peers[i].b1->objects); link; link = rb_next(link))
+		for (link = rb_first(&ops_peers[i].b1->table.objects); link; link = rb_next(link))
 			check_object(&ops_peers[i],
 				     rb_entry(link, struct b1_object, table_link));
 	}

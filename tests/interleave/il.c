@@ -9,6 +9,7 @@
 bool il_running;
 bool il_loud;
 bool il_reuse;
+volatile bool il_may_race;
 
 /* Locks: whether they may be taken */
 
@@ -30,7 +31,7 @@ void il_share_lock_order(void)
 		il_fail("no memory");
 }
 
-static struct context *self(void)
+struct context *self(void)
 {
 	return il.current < 0 ? &il.main_context : &procs[il.current].context;
 }
@@ -49,7 +50,7 @@ void il_atomic_end(void)
 void il_might_sleep(const char *what)
 {
 	if (self()->n_atomic)
-		il_fail("%s may sleep, with a spinlock held", what);
+		il_fail("%s may sleep, or takes long, with a spinlock held", what);
 }
 
 static int class_id(struct il_lock_class *class)
@@ -66,6 +67,34 @@ static int class_id(struct il_lock_class *class)
 		order->classes[++order->n_classes] = class;
 	class->id = id;
 	return id;
+}
+
+void il_own(const void *ptr)
+{
+	self()->own = ptr;
+}
+
+void il_kill(void)
+{
+	self()->killed = true;
+}
+
+bool il_is_killed(void)
+{
+	return self()->killed;
+}
+
+/* Nobody waits for a stranger, who may hold a mutex for long; and spinlocks are not nested. */
+static void check_wait(const struct il_lock *lock, bool spins, const char *what)
+{
+	const struct context *context = self();
+
+	if (!spins)
+		il_might_sleep(what);
+	else if (context->n_atomic)
+		il_fail("%s: two spinlocks: %s", what, lock->class->name);
+	if (!spins && context->own && chunk_of(lock) != chunk_of(context->own))
+		il_fail("%s: %s is that of a stranger", what, lock->class->name);
 }
 
 static void check_order(const struct il_lock *lock)
@@ -102,16 +131,10 @@ long il_n_locked(void)
 	return n_locked;
 }
 
-void il_lock(bool quiet, struct il_lock *lock, bool spins, const char *what)
+static void lock_taken(struct il_lock *lock, bool spins)
 {
 	struct context *context = self();
 
-	if (!spins)
-		il_might_sleep(what);
-	check_order(lock);
-	il_event(quiet, IL_LOCK, IL_F_FENCE, lock, what);
-	if (lock->busy)
-		il_fail("deadlock: %s is held, with nobody to unlock it", lock->class->name);
 	race_acquire(lock);
 	lock->busy = true;
 	lock->holder = context;
@@ -121,6 +144,42 @@ void il_lock(bool quiet, struct il_lock *lock, bool spins, const char *what)
 	n_locked++;
 	if (spins)
 		context->n_atomic++;
+}
+
+/* Of a thread that is being killed: what it would wait for may last for ever. */
+static bool try_lock(bool quiet, struct il_lock *lock, const char *what)
+{
+	check_wait(lock, false, what);
+	check_order(lock);
+	il_event(quiet, IL_TRYLOCK, IL_F_FENCE, lock, what);
+	if (lock->busy)
+		return false;
+	lock_taken(lock, false);
+	return true;
+}
+
+void il_lock(bool quiet, struct il_lock *lock, bool spins, const char *what)
+{
+	if (!spins && il_is_killed()) {
+		if (!try_lock(quiet, lock, what))
+			il_fail("%s: a thread that is being killed waits for %s", what,
+				lock->class->name);
+		return;
+	}
+	check_wait(lock, spins, what);
+	check_order(lock);
+	il_event(quiet, IL_LOCK, IL_F_FENCE, lock, what);
+	if (lock->busy)
+		il_fail("deadlock: %s is held, with nobody to unlock it", lock->class->name);
+	lock_taken(lock, spins);
+}
+
+bool il_lock_killable(bool quiet, struct il_lock *lock, const char *what)
+{
+	if (il_is_killed())
+		return !try_lock(quiet, lock, what);
+	il_lock(quiet, lock, false, what);
+	return false;
 }
 
 static void buffer_add(volatile void *addr, size_t size, uint64_t value, const char *what)
@@ -292,45 +351,39 @@ static void check_refs(const int *refs, const char *what)
 		il_fail("a reference count is %d when it is used: %s", *refs, what);
 }
 
-void il_ref(bool quiet, int *refs, const char *what)
+void il_ref(bool quiet, int *refs, int n, const char *what)
 {
 	if (!is_pinned(refs))
 		il_event(quiet, IL_ADD, 0, refs, what);
 	race_access(refs, sizeof(*refs), true, true, what);
 	check_refs(refs, what);
-	++*refs;
+	*refs += n;
 }
 
-bool il_unref(bool quiet, int *refs, const char *what)
+bool il_unref(bool quiet, int *refs, int n, const char *what)
 {
 	if (!is_pinned(refs))
 		il_event(quiet, IL_WRITE, IL_F_FENCE, refs, what);
 	race_access(refs, sizeof(*refs), true, true, what);
 	check_refs(refs, what);
 	race_release(refs);
-	if (--*refs)
+	*refs -= n;
+	if (*refs)
 		return false;
 	race_acquire(refs);
 	return true;
 }
 
-/* The last reference is only dropped with the lock held, and then the lock stays held. */
-bool il_unref_and_lock(bool quiet, int *refs, struct il_lock *lock, const char *what)
+bool il_unref_not_one(bool quiet, int *refs, const char *what)
 {
-	il_might_sleep(what);
 	il_event(quiet, IL_WRITE, IL_F_FENCE, refs, what);
 	race_access(refs, sizeof(*refs), true, true, what);
 	check_refs(refs, what);
-	if (*refs > 1) {
-		race_release(refs);
-		--*refs;
+	if (*refs == 1)
 		return false;
-	}
-	il_lock(quiet, lock, false, what);
-	if (il_unref(quiet, refs, what))
-		return true;
-	il_unlock(quiet, lock, false, what);
-	return false;
+	race_release(refs);
+	--*refs;
+	return true;
 }
 
 void il_wake(struct il_waiter *waiter, const char *what)

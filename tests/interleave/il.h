@@ -33,6 +33,7 @@ enum il_kind {
 	IL_WRITE,		/* also each read-modify-write */
 	IL_ADD,			/* an update whose order among others of its kind does not matter */
 	IL_LOCK,
+	IL_TRYLOCK,		/* may find the lock held, and then does nothing */
 	IL_UNLOCK,
 	IL_FENCE,
 	IL_WAIT,		/* for a flag; resets it */
@@ -95,9 +96,9 @@ uint64_t il_cmpxchg(bool quiet, volatile void *addr, size_t size, uint64_t expec
 
 /* Reference counts. One that has this much on top is pinned: see il.c. */
 #define IL_PIN 0x100000
-void il_ref(bool quiet, int *refs, const char *what);
-bool il_unref(bool quiet, int *refs, const char *what);
-bool il_unref_and_lock(bool quiet, int *refs, struct il_lock *lock, const char *what);
+void il_ref(bool quiet, int *refs, int n, const char *what);
+bool il_unref(bool quiet, int *refs, int n, const char *what);
+bool il_unref_not_one(bool quiet, int *refs, const char *what);
 
 void il_event(bool quiet, enum il_kind kind, unsigned int flags, const volatile void *addr,
 	      const char *what);
@@ -106,6 +107,8 @@ void il_event(bool quiet, enum il_kind kind, unsigned int flags, const volatile 
 void il_share_lock_order(void);
 void il_lock_init(struct il_lock *lock, struct il_lock_class *class);
 void il_lock(bool quiet, struct il_lock *lock, bool spins, const char *what);
+/* true if it was not taken: the thread is being killed, and another one has the lock */
+bool il_lock_killable(bool quiet, struct il_lock *lock, const char *what);
 void il_unlock(bool quiet, struct il_lock *lock, bool spins, const char *what);
 bool il_lock_is_held(const struct il_lock *lock);
 long il_n_locked(void);
@@ -121,6 +124,16 @@ void il_drain_stores(void);
 void il_atomic_begin(void);
 void il_atomic_end(void);
 void il_might_sleep(const char *what);
+
+/*
+ * From here on this thread takes no mutex but those in the allocation that @ptr is in, and what it
+ * allocates is marked with @ptr. NULL: any.
+ */
+void il_own(const void *ptr);
+#define IL_OWN_NOTHING ((const void *)"")
+/* From here on this thread is being killed: it waits for no mutex any more. */
+void il_kill(void);
+bool il_is_killed(void);
 
 /* A name for an address, in reports. */
 void il_name(const volatile void *addr, size_t size, const char *format, ...)
@@ -147,8 +160,13 @@ unsigned int il_last_unlock(void);	/* the event at which this thread last unlock
 /* Whether event @a of a thread must come before, or is, event @b of another. */
 bool il_before(int a_thread, unsigned int a, int b_thread, unsigned int b);
 
+/* Until it is reset, plain accesses of the current thread may race: see data_race(). No event in between. */
+extern volatile bool il_may_race;
+
 /* Memory */
 void *il_alloc(size_t size, bool zero);
+/* what il_own() had been called with by the thread that has allocated this */
+const void *il_allocated_for(const void *ptr);
 /* @ctor: has set the memory up, and what it has set up must be as it was; or NULL */
 void il_free(bool quiet, const void *ptr, void (*ctor)(void *ptr), const char *what);
 long il_n_live(void);

@@ -42,6 +42,7 @@ void *il_alloc(size_t size, bool zero)
 	chunk->base = arena + arena_used;
 	chunk->size = size;
 	chunk->freed = false;
+	chunk->own = self()->own;
 	chunk->locs = NULL;
 	for (i = 0; i < room / 16; i++)
 		owner[arena_used / 16 + i] = n_chunks;
@@ -51,6 +52,11 @@ void *il_alloc(size_t size, bool zero)
 	memset(chunk->base, zero ? 0 : 0xa5, room);
 	n_live++;
 	return chunk->base;
+}
+
+const void *il_allocated_for(const void *ptr)
+{
+	return chunk_of(ptr)->own;
 }
 
 /* What two runs of the constructor leave the same in different garbage is what it sets up. */

@@ -66,6 +66,7 @@ static struct op *op_begin(enum op_kind kind, struct peer *peer)
 	op->ret = 0;
 	op->n = op->n_handles = 0;
 	op->sent_by = -1;
+	il_own(peer->b1);
 	return op;
 }
 
@@ -92,6 +93,7 @@ static void op_effect_unlocked(struct op *op)
 static int op_end(struct op *op, int ret)
 {
 	il_drain_stores();
+	il_own(NULL);
 	op->ret = ret;
 	op->last = now(0);
 	if (!op->step)
@@ -118,10 +120,10 @@ struct peer *ops_open(const char *name)
 
 	IL_ASSERT(ops_n_peers <= OPS_PEERS);
 	IL_ASSERT(!b1_peer_new(KUIDT_INIT(OPS_UID), &b1));
-	*peer = (struct peer){ .b1 = b1, .name = name };
+	*peer = (struct peer){ .b1 = b1, .name = name, .n_data = sizeof(unsigned int) };
 	il_name(b1, sizeof(*b1), "%s", name);
 	il_name(&b1->lock, sizeof(b1->lock), "%s.lock", name);
-	il_name(&b1->discard_lock, sizeof(b1->discard_lock), "%s.discard_lock", name);
+	il_name(&b1->table.lock, sizeof(b1->table.lock), "%s.table.lock", name);
 	il_name(&b1->queue.lock, sizeof(b1->queue.lock), "%s.queue.lock", name);
 	il_name(&b1->queue.stack, sizeof(b1->queue.stack), "%s.queue.stack", name);
 	il_name(&b1->wq, sizeof(b1->wq), "%s.wq", name);
@@ -130,7 +132,7 @@ struct peer *ops_open(const char *name)
 
 static struct b1_object *find(struct peer *peer, u64 id)
 {
-	struct rb_node *node = rb_first(&peer->b1->objects);
+	struct rb_node *node = rb_first(&peer->b1->table.objects);
 
 	while (node && rb_entry(node, struct b1_object, table_link)->id != id)
 		node = rb_next(node);
@@ -156,8 +158,8 @@ u64 ops_node(struct peer *owner, struct peer *holder, u64 *nodep)
 static void pin(struct b1_tx *tx)
 {
 	IL_ASSERT(n_pinned < MAX_PINNED);
-	pinned[n_pinned++] = &tx->refs;
-	tx->refs.refs += IL_PIN;
+	pinned[n_pinned++] = &tx->ref.refs;
+	tx->ref.refs.refs += IL_PIN;
 }
 
 static void unpin_all(void)
@@ -196,19 +198,18 @@ void ops_prepare_send(struct peer *peer, u64 handle)
 
 /* Commands */
 
-static int send_locked(struct op *op, struct b1_send *send, const u64 *to,
-		       const struct bus1_transfer *transfers)
+static int send_locked(struct op *op, struct b1_send *send, const struct b1_send_request *request)
 {
 	unsigned int i;
 	int ret;
 
-	ret = b1_send_prepare(send, to, op->n, transfers, op->n_handles, sizeof(unsigned int));
+	ret = b1_send_prepare(send, request);
 	if (ret)
 		return ret;
 	for (i = 0; i < op->n; i++)
 		op->objects[i] = &send->destinations[i].node->obj;
 	for (i = 0; i < op->n_handles; i++)
-		op->nodes[i] = &send->nodes[i]->obj;
+		op->nodes[i] = &send->parts.nodes[i]->obj;
 	/* the payload says which operation it is from */
 	if (send->data)
 		memcpy(send->data, &(unsigned int){ op - ops_log }, sizeof(unsigned int));
@@ -221,6 +222,13 @@ int op_send(struct peer *peer, unsigned int n, const u64 *to, unsigned int n_han
 {
 	struct bus1_transfer transfers[OPS_N];
 	struct op *op = op_begin(OP_SEND, peer);
+	const struct b1_send_request request = {
+		.destinations = to,
+		.cmd.n_destinations = n,
+		.transfers = transfers,
+		.message.n_transfers = n_handles,
+		.message.n_data = peer->n_data,
+	};
 	struct b1_send send;
 	unsigned int i;
 	int ret;
@@ -228,77 +236,80 @@ int op_send(struct peer *peer, unsigned int n, const u64 *to, unsigned int n_han
 	for (i = 0; i < n_handles; i++)
 		transfers[i] = (struct bus1_transfer){ .id = handles[i] };
 	op->n = n;
+	op->n_data = peer->n_data;
 	op->n_handles = n_handles;
-	mutex_lock(&peer->b1->lock);
+	ret = mutex_lock_killable(&peer->b1->lock);
+	if (ret)
+		return op_end(op, ret);
 	op_effect(op);
 	b1_send_init(&send, peer->b1);
-	ret = send_locked(op, &send, to, transfers);
+	ret = send_locked(op, &send, &request);
 	b1_send_deinit(&send);
 	mutex_unlock(&peer->b1->lock);
 	return op_end(op, ret);
 }
 
-static int recv_message(struct op *op, struct b1_message *message, bool fails)
+/* What a receive writes to user memory before it is committed. */
+static void recv_look(struct op *op, const struct b1_recv *recv)
 {
+	const struct b1_message *message = recv->message;
 	unsigned int i;
 
-	b1_message_prepare_install(message);
-	if (fails) {
-		b1_message_abort_install(message);
-		return -EFAULT;
+	op->n = 1;
+	if (!message) {
+		op->objects[0] = b1_object_from_note(recv->entry);
+		op->ids[0] = recv->id;
+		return;
 	}
 	op->objects[0] = &message->node->obj;
-	op->n = 1;
-	IL_ASSERT(message->n_data == sizeof(unsigned int));
 	memcpy(&op->sent_by, message->data, sizeof(op->sent_by));
-	op->n_handles = message->n_handles;
-	IL_ASSERT(op->n_handles <= OPS_N);
+	IL_ASSERT(recv->n_data == ops_log[op->sent_by].n_data && recv->n_handles <= OPS_N);
+	op->n_handles = recv->n_handles;
 	for (i = 0; i < op->n_handles; i++) {
 		op->handles[i] = &message->handles[i]->obj;
 		op->nodes[i] = &message->handles[i]->node->obj;
 		op->ids[i] = op->handles[i]->id;
 	}
-	b1_message_install(message);
-	op_effect_unlocked(op);
-	b1_message_recycle(message);
-	return 0;
 }
 
-static int recv_note(struct op *op, struct b1_object *obj)
+/* What a receiver keeps for the next message was allocated by itself. */
+static void check_spare(const struct peer *peer)
 {
-	op->objects[0] = obj;
-	op->n = 1;
-	op->ids[0] = obj->id;
-	mutex_lock(&obj->peer->queue.lock);
-	b1_queue_remove(&obj->peer->queue, &obj->note);
-	mutex_unlock(&obj->peer->queue.lock);
-	op_effect_unlocked(op);
-	b1_object_consume_note(obj);
-	return 0;
+	const struct b1_message *spare = peer->b1->spare;
+
+	if (!spare)
+		return;
+	IL_ASSERT(!spare->foreign && il_allocated_for(spare) == peer->b1);
+	IL_ASSERT(!spare->buffer || il_allocated_for(spare->buffer) == peer->b1);
 }
 
 /* @error: what happens to a message instead of being received, or 0 */
 static int recv_locked(struct op *op, int error)
 {
-	struct b1_queue_entry *entry;
-	struct b1_message *message;
+	struct b1_recv recv = {};
+	int ret;
 
-	entry = b1_peer_peek(op->peer->b1);
+	ret = b1_recv_peek(&recv, op->peer->b1);
 	op_effect_unlocked(op);
-	if (!entry)
-		return -EAGAIN;
-	op->type = entry->type;
-	if (entry->type != BUS1_MESSAGE_TYPE_USER)
-		return recv_note(op, container_of(entry, struct b1_object, note));
-	message = b1_message_from_entry(entry);
-	if (error == -EMSGSIZE) {
+	if (ret)
+		return ret;
+	op->type = recv.entry->type;
+	if (error == -EMSGSIZE && recv.message) {
 		/* it stays, and its sizes can be looked at, because the peer is locked */
-		IL_ASSERT(message->n_data == sizeof(unsigned int));
-		IL_ASSERT(message->n_handles <= OPS_N);
-		IL_ASSERT(message->node->obj.peer == op->peer->b1);
+		IL_ASSERT(recv.n_data && recv.n_handles <= OPS_N);
+		IL_ASSERT(recv.message->node->obj.peer == op->peer->b1);
 		return error;
 	}
-	return recv_message(op, message, error == -EFAULT);
+	b1_recv_prepare(&recv);
+	recv_look(op, &recv);
+	ret = error == -EFAULT && recv.message ? error : b1_recv_commit(&recv);
+	if (ret) {
+		b1_recv_abort(&recv);
+		return ret;
+	}
+	op_effect_unlocked(op);
+	check_spare(op->peer);
+	return 0;
 }
 
 static int op_recv_with(struct peer *peer, int error, const struct op **opp)
@@ -306,9 +317,11 @@ static int op_recv_with(struct peer *peer, int error, const struct op **opp)
 	struct op *op = op_begin(OP_RECV, peer);
 	int ret;
 
-	mutex_lock(&peer->b1->lock);
-	ret = recv_locked(op, error);
-	mutex_unlock(&peer->b1->lock);
+	ret = mutex_lock_killable(&peer->b1->lock);
+	if (!ret) {
+		ret = recv_locked(op, error);
+		mutex_unlock(&peer->b1->lock);
+	}
 	if (opp)
 		*opp = op;
 	return op_end(op, ret);
@@ -332,11 +345,12 @@ int op_recv_fault(struct peer *peer)
 bool op_poll(struct peer *peer)
 {
 	struct op *op = op_begin(OP_POLL, peer);
-	bool readable;
+	int ret;
 
-	readable = b1_peer_peek(peer->b1);
+	ret = b1_recv_ready(peer->b1);
 	op_effect_unlocked(op);
-	return op_end(op, readable);
+	/* who is being killed reports what may be there */
+	return op_end(op, ret);
 }
 
 static int transfer(struct peer *from, struct peer *to, unsigned int n, u64 *ids, u64 *handles,
@@ -348,11 +362,14 @@ static int transfer(struct peer *from, struct peer *to, unsigned int n, u64 *ids
 	unsigned int i;
 	int ret;
 
+	il_own(from->b1);
 	for (i = 0; i < n; i++) {
 		transfers[i].flags = ids[i] ? 0 : BUS1_TRANSFER_FLAG_CREATE;
 		transfers[i].id = ids[i] ?: BUS1_INVALID;
 	}
-	mutex_lock(&from->b1->lock);
+	ret = mutex_lock_killable(&from->b1->lock);
+	if (ret)
+		return op_end(op, ret);
 	ret = b1_transfer_prepare(from->b1, to->b1, transfers, slots, n);
 	if (!ret && fails) {
 		b1_transfer_abort(slots, n);
@@ -389,25 +406,68 @@ int op_transfer_fault(struct peer *from, struct peer *to, unsigned int n, const 
 	return transfer(from, to, n, copy, NULL, true);
 }
 
+static void release_look(struct op *op, const struct b1_object *obj)
+{
+	for (; obj; obj = obj->release_next) {
+		IL_ASSERT(op->n < OPS_N);
+		op->objects[op->n++] = obj;
+	}
+}
+
+static bool is_about(const struct op *op, const struct b1_queue_entry *entry)
+{
+	unsigned int i;
+
+	for (i = 0; i < op->n; i++) {
+		if (entry && entry == &op->objects[i]->note)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * What is released is gone from the table, and so are the notifications about it from the queue, unless
+ * another thread of the peer sorts that at the moment.
+ */
+static void check_released(const struct op *op, struct peer *peer, const u64 *ids, unsigned int n)
+{
+	struct b1_queue *queue = &peer->b1->queue;
+	struct b1_queue_entry *entry, *other;
+	unsigned int i;
+
+	for (i = 0; i < n; i++)
+		IL_ASSERT(!find(peer, ids[i]));
+	if (queue->lock.il.busy || il_is_killed())
+		return;
+	IL_ASSERT(!is_about(op, queue->next));
+	list_for_each_entry(entry, &queue->ready, link)
+		IL_ASSERT(!is_about(op, entry));
+	list_for_each_entry(entry, &queue->busy, bundle_link) {
+		IL_ASSERT(!is_about(op, entry));
+		list_for_each_entry(other, &entry->link, link)
+			IL_ASSERT(!is_about(op, other));
+	}
+}
+
 int op_release(struct peer *peer, unsigned int n, const u64 *ids)
 {
 	struct op *op = op_begin(OP_RELEASE, peer);
 	struct b1_release release;
-	struct b1_object *obj;
 	int ret;
 
-	mutex_lock(&peer->b1->lock);
+	ret = mutex_lock_killable(&peer->b1->lock);
+	if (ret)
+		return op_end(op, ret);
 	op_effect(op);
-	b1_release_init(&release);
-	ret = b1_peer_collect(peer->b1, ids, n, &release);
+	b1_release_init(&release, peer->b1);
+	ret = b1_release_collect(&release, ids, n) ?: b1_release_prepare(&release);
 	if (ret) {
-		b1_peer_uncollect(&release);
+		b1_release_abort(&release);
 	} else {
-		for (obj = release.first; obj; obj = obj->release_next) {
-			IL_ASSERT(op->n < OPS_N);
-			op->objects[op->n++] = obj;
-		}
-		b1_peer_release(peer->b1, &release);
+		release_look(op, release.nodes.first);
+		release_look(op, release.handles.first);
+		b1_release_commit(&release);
+		check_released(op, peer, ids, n);
 	}
 	mutex_unlock(&peer->b1->lock);
 	return op_end(op, ret);
@@ -420,17 +480,46 @@ void op_close(struct peer *peer)
 	op_effect(op);
 	/* nobody else uses it any more */
 	peer->closed = true;
-	b1_peer_close(peer->b1);
+	b1_release_close(peer->b1);
 	b1_peer_unref(peer->b1);
 	op_end(op, 0);
 }
 
+/* What is queued for a node can be looked at any time, and never is less than nothing. */
+u64 ops_load(const struct b1_node *node)
+{
+	struct b1_node_load load;
+
+	b1_node_load(node, &load);
+	if (load.messages > OPS_MAX || load.handles > OPS_MAX * OPS_N ||
+	    load.bytes > OPS_MAX * 4096)
+		il_fail("stat: %lld messages, %lld handles, %lld bytes", (long long)load.messages,
+			(long long)load.handles, (long long)load.bytes);
+	return load.messages + load.handles + load.bytes;
+}
+
+/* As b1_debug_stat() does it, which needs more of the kernel than there is here. */
 void op_stat(struct peer *peer)
 {
-	struct b1_peer_stat stat;
+	struct b1_table *table = &peer->b1->table;
+	struct b1_object *obj;
+	unsigned int i;
+	u64 id = 0;
 
 	il_label("stat");
-	b1_peer_stat(peer->b1, &stat);
+	il_own(IL_OWN_NOTHING);
+	do {
+		raw_spin_lock(&table->lock);
+		obj = b1_table_next_locked(table, id);
+		for (i = 0; obj && i < 64; i++) {
+			if (smp_load_acquire(&obj->live) && b1_object_is_node(obj))
+				ops_load(b1_node_from_object(obj));
+			id = obj->id + 1;
+			obj = b1_table_entry(rb_next(&obj->table_link));
+		}
+		raw_spin_unlock(&table->lock);
+	} while (obj);
+	il_own(NULL);
 }
 
 /* Waiting */
@@ -488,11 +577,38 @@ void ops_drain(void)
 	} while (received);
 }
 
+/* With all received, what is charged is for peers and what is in their tables. */
+static void check_charges(void)
+{
+	struct b1_acct_trace *trace = NULL;
+	struct b1_acct_stat stat;
+	u64 n = 0, charged = 0;
+	struct rb_node *node;
+	unsigned int i;
+
+	for (i = 0; i < ops_n_peers; i++) {
+		if (ops_peers[i].closed)
+			continue;
+		n++;
+		for (node = rb_first(&ops_peers[i].b1->table.objects); node; node = rb_next(node))
+			n++;
+	}
+	while ((trace = b1_acct_trace_next(trace))) {
+		b1_acct_trace_stat(trace, &stat);
+		charged += stat.claimed.slots[B1_ACCT_OBJECTS];
+		if (stat.claimed.slots[B1_ACCT_BYTES])
+			il_fail("bytes are still charged");
+	}
+	if (n != charged)
+		il_fail("%llu objects, but %llu are charged", n, charged);
+}
+
 void ops_end(void)
 {
 	unsigned int i;
 
 	history_check();
+	check_charges();
 	for (i = 0; i < ops_n_peers; i++) {
 		if (!ops_peers[i].closed)
 			op_close(&ops_peers[i]);

@@ -15,7 +15,8 @@
 #define OPS_H
 
 #include "../../kmod/message.h"
-#include "../../kmod/peer.h"
+#include "../../kmod/recv.h"
+#include "../../kmod/release.h"
 #include "../../kmod/send.h"
 #include "../../kmod/transfer.h"
 #include "il.h"
@@ -40,6 +41,7 @@ struct peer {
 	const char *name;
 	bool closed;
 	bool polled;			/* by somebody who wants to be woken */
+	size_t n_data;			/* of what it sends */
 	struct il_waiter waiter;
 };
 
@@ -60,6 +62,7 @@ struct op {
 	/* send: destinations; release: objects; recv: what it was about. Not to be looked into. */
 	unsigned int n;
 	const struct b1_object *objects[OPS_N];
+	size_t n_data;			/* send */
 	/* send: what is carried; recv, transfer: what was installed, and where that refers to */
 	unsigned int n_handles;
 	const struct b1_object *handles[OPS_N];
@@ -111,6 +114,7 @@ int op_transfer(struct peer *from, struct peer *to, unsigned int n, u64 *ids, u6
 int op_transfer_fault(struct peer *from, struct peer *to, unsigned int n, const u64 *ids);
 int op_release(struct peer *peer, unsigned int n, const u64 *ids);
 void op_close(struct peer *peer);
+/* what fdinfo shows */
 void op_stat(struct peer *peer);
 
 /* as epoll: register once; then wait until there was a wakeup since the last one */
@@ -133,6 +137,8 @@ void op_poll_until_readable(struct peer *peer);
 /* for the history */
 bool moment_is_forced(const struct moment *a, const struct moment *b);
 void history_check(void);
+/* how much is queued for a node: more than 0 if there is anything */
+u64 ops_load(const struct b1_node *node);
 
 void ops_finish(void);
 /* the steps of ops_finish(), for scenarios that look at something in between */

@@ -7,7 +7,7 @@
  * equivalent. For each new event that is in a race with an earlier one of another thread
  * (dependent, and nothing in between orders them), another execution is planned in which it comes
  * first. An unlock does not race with the lock that follows, as that could not have come first: the
- * two locks race.
+ * two locks race. It does race with an attempt, of a thread that is being killed, to take the lock.
  */
 
 #include <string.h>
@@ -57,6 +57,7 @@ static enum il_kind mode_of(const struct pending *act)
 	case IL_WRITE:
 		return act->kind;
 	case IL_LOCK:
+	case IL_TRYLOCK:
 	case IL_UNLOCK:
 	case IL_WAIT:
 	case IL_WAKE:
@@ -65,6 +66,17 @@ static enum il_kind mode_of(const struct pending *act)
 	default:
 		return IL_START;
 	}
+}
+
+static bool is_lock(const struct pending *act)
+{
+	return act->kind == IL_LOCK || act->kind == IL_TRYLOCK || act->kind == IL_UNLOCK;
+}
+
+/* Whether an attempt, which is about to happen, finds the lock held. */
+static bool is_in_vain(const struct pending *act)
+{
+	return act->kind == IL_TRYLOCK && ((const volatile struct il_lock *)act->addr)->busy;
 }
 
 static bool is_within(const volatile void *addr, const struct pending *freed)
@@ -228,6 +240,31 @@ static void find_races(unsigned int event, const struct preds *preds, const uint
 	}
 }
 
+/*
+ * What an event of a lock depends on. The accesses of its location are attempts in vain, since it was
+ * locked: each could have come after the unlock.
+ */
+static void lock_access(struct loc *loc, const struct pending *act, unsigned int proc,
+			unsigned int event, struct preds *preds)
+{
+	unsigned int i;
+
+	if (act->kind != IL_UNLOCK && loc->lock >= 0)
+		add_pred(preds, proc, loc->lock);
+	if (act->kind == IL_TRYLOCK && loc->unlock >= 0)
+		add_pred(preds, proc, loc->unlock);
+	if (is_in_vain(act)) {
+		loc->group[proc] = event;
+		loc->group_mask |= BIT(proc);
+		return;
+	}
+	for (i = 0; i < P; i++) {
+		if (loc->group_mask & BIT(i))
+			add_pred(preds, proc, loc->group[i]);
+	}
+	loc->group_mask = 0;
+}
+
 /* Enters the next event of a proc, which is about to happen. */
 void enter_event(unsigned int q)
 {
@@ -272,10 +309,9 @@ void enter_event(unsigned int q)
 				add_pred(&preds, q, loc->unlock);
 			loc_access(loc, IL_WRITE, q, il.n_trace, &preds);
 		}
-	} else if (ev->act.kind == IL_LOCK || ev->act.kind == IL_UNLOCK) {
+	} else if (is_lock(&ev->act)) {
 		loc = loc_of(ev->act.addr);
-		if (ev->act.kind == IL_LOCK && loc->lock >= 0)
-			add_pred(&preds, q, loc->lock);
+		lock_access(loc, &ev->act, q, il.n_trace, &preds);
 	} else if (mode != IL_START) {
 		loc = loc_of(ev->act.addr);
 		if (ev->act.kind == IL_WAIT) {
@@ -293,13 +329,12 @@ void enter_event(unsigned int q)
 	memcpy(ev->clock, before, sizeof(before));
 	for (i = 0; i < preds.n; i++)
 		join(ev->clock, trace[preds.events[i]].clock);
-	if (ev->act.kind == IL_LOCK) {
-		if (loc->unlock >= 0)
-			join(ev->clock, trace[loc->unlock].clock);
-		loc->lock = il.n_trace;
-	} else if (ev->act.kind == IL_UNLOCK) {
+	if (ev->act.kind == IL_LOCK && loc->unlock >= 0)
+		join(ev->clock, trace[loc->unlock].clock);
+	if (ev->act.kind == IL_UNLOCK)
 		loc->unlock = il.n_trace;
-	}
+	else if (is_lock(&ev->act) && !is_in_vain(&ev->act))
+		loc->lock = il.n_trace;
 	ev->clock[q] = ev->index;
 	memcpy(proc->clock, ev->clock, sizeof(ev->clock));
 	il.n_trace++;

@@ -50,6 +50,8 @@ struct buffered {
 struct context {
 	unsigned int n_held;
 	unsigned int n_atomic;
+	bool killed;
+	const void *own;		/* see il_own() */
 	const struct il_lock *held[MAX_HELD];
 };
 
@@ -73,6 +75,7 @@ struct chunk {
 	char *base;
 	size_t size;
 	bool freed;
+	const void *own;		/* of who has allocated it */
 	struct loc *locs;
 };
 
@@ -116,6 +119,9 @@ extern struct state il;
 extern struct proc procs[P];
 extern struct event trace[IL_MAX_EVENTS];
 extern struct node nodes[IL_MAX_EVENTS];
+
+/* il.c: of what runs at the moment */
+struct context *self(void);
 
 /* memory.c */
 struct chunk *chunk_of(const volatile void *addr);

@@ -209,10 +209,12 @@ static void check_all(const volatile void *addr, size_t offset, size_t size, con
 void race_access(const volatile void *addr, size_t size, bool writes, bool marked,
 		 const void *where)
 {
-	int kind = (writes ? PLAIN_WRITE : PLAIN_READ) + marked;
 	ptrdiff_t offset = arena_offset(addr);
 	struct cell *cell;
+	int kind;
 
+	marked |= il_may_race;
+	kind = (writes ? PLAIN_WRITE : PLAIN_READ) + marked;
 	if (!il_running || offset < 0)
 		return;
 	if (offset + size > 8 * N_WORDS)

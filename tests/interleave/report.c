@@ -84,7 +84,7 @@ static void print_trace(void)
 {
 	static const char *const kinds[] = {
 		[IL_START] = "start", [IL_READ] = "read", [IL_WRITE] = "write", [IL_ADD] = "add",
-		[IL_LOCK] = "lock", [IL_UNLOCK] = "unlock", [IL_FENCE] = "fence",
+		[IL_LOCK] = "lock", [IL_TRYLOCK] = "trylock", [IL_UNLOCK] = "unlock", [IL_FENCE] = "fence",
 		[IL_WAIT] = "wait", [IL_WAKE] = "wake", [IL_FREE] = "free", [IL_BUFFER] = "buffer",
 	};
 	char proc[40], where[60];

@@ -130,6 +130,11 @@ void recv_on_b(void)
 	op_recv(b, NULL);
 }
 
+void poll_on_a(void)
+{
+	op_poll(a);
+}
+
 void recv_twice_on_a(void)
 {
 	op_recv(a, NULL);

@@ -6,10 +6,14 @@
  *	sc.c		who is there and what they do, if more than one of these needs it
  *	sc_messages.c	messages and multicasts
  *	sc_flight.c	handles in flight
+ *	sc_refuse.c	messages to a node that is released
+ *	sc_bundles.c	several entries of a transaction in one queue
  *	sc_release.c	releases
  *	sc_transfer.c	handles that are copied
+ *	sc_load.c	a look at what is queued
  *	sc_close.c	peers that close
  *	sc_wait.c	peers that wait
+ *	sc_kill.c	threads that are being killed
  *	sc_reuse.c	memory that is used again
  *	sc_acct.c	accounting
  *	scenarios.c	the table of all
@@ -50,6 +54,7 @@ void in_flight_send(void);		/* s_node, to a */
 void send_and_forget(void);		/* the same, and then releases it */
 void recv_on_a(void);
 void recv_on_b(void);
+void poll_on_a(void);
 void recv_twice_on_a(void);
 void recv_twice_on_b(void);
 void recv_twice_on_c(void);
@@ -72,11 +77,25 @@ extern const struct il_scenario sc_transfer_recv, sc_batch, sc_efault, sc_discar
 extern const struct il_scenario sc_discard_buffers, sc_discard_two, sc_discard_close;
 extern const struct il_scenario sc_emsgsize, sc_crossed, sc_crossed_listen;
 
+extern const struct il_scenario sc_push, sc_push_multicast, sc_push_half;
+extern const struct il_scenario sc_refuse, sc_refuse_poll, sc_refuse_close, sc_refuse_two;
+extern const struct il_scenario sc_refuse_multicast;
+
+extern const struct il_scenario sc_bundle, sc_bundle_single, sc_two_bundles, sc_bundles_single;
+extern const struct il_scenario sc_bundle_head, sc_bundle_middle, sc_bundle_tail, sc_bundle_all;
+extern const struct il_scenario sc_two_bundles_release, sc_bundle_reaction;
+extern const struct il_scenario sc_bundle_notes, sc_bundle_notes_first, sc_bundle_notes_close;
+extern const struct il_scenario sc_bundle_last, sc_bundle_last_first;
+
+extern const struct il_scenario sc_last_two, sc_last_two_discarded, sc_last_two_close;
 extern const struct il_scenario sc_two_releases, sc_three_releases, sc_same_release;
 extern const struct il_scenario sc_release_atomic, sc_release_order, sc_release_reaction;
 
 extern const struct il_scenario sc_transfer_close, sc_transfer_release, sc_transfer_abort;
-extern const struct il_scenario sc_transfer_stat, sc_stat_batch;
+extern const struct il_scenario sc_transfer_stat, sc_stat_batch, sc_transfer_told;
+extern const struct il_scenario sc_transfer_put;
+
+extern const struct il_scenario sc_load, sc_load_handle, sc_load_release, sc_load_two;
 
 extern const struct il_scenario sc_seal, sc_seal_multicast, sc_close_both, sc_both_ends;
 extern const struct il_scenario sc_in_flight_close;
@@ -85,7 +104,11 @@ extern const struct il_scenario sc_poll_wake, sc_poll_multicast, sc_poll_buffers
 extern const struct il_scenario sc_edge_looks, sc_edge_transfer, sc_edge_copy, sc_edge_release;
 extern const struct il_scenario sc_edge_handle;
 
+extern const struct il_scenario sc_kill_handle, sc_kill_handle_recv, sc_kill_close, sc_kill_node;
+extern const struct il_scenario sc_kill_recv, sc_kill_poll;
+
 extern const struct il_scenario sc_reuse, sc_reuse_twice, sc_reuse_close, sc_reuse_handle;
+extern const struct il_scenario sc_reuse_large;
 
 extern const struct il_scenario sc_charge, sc_charge_put, sc_trace_get, sc_trace_walk;
 extern const struct il_scenario sc_charge_messages;

@@ -118,3 +118,81 @@ const struct il_scenario sc_release_reaction = {
 	.names = { "o", "a", "c" },
 	.finish = ops_finish,
 };
+
+/*
+ * Two last handles, of nodes of o and c, go in one transaction: one by one, in a message to a node that is
+ * released, or in one that a peer has in its queue when it closes.
+ */
+
+static u64 o_c, a_node2;
+
+static void last_two_setup(void)
+{
+	u64 inbox;
+
+	ops_begin();
+	o = open_pinned("o");
+	a = ops_open("a");
+	c = open_pinned("c");
+	a_node = ops_node(o, a, &node);
+	a_node2 = ops_node(c, a, NULL);
+	o_c = channel(c, o, &inbox);
+}
+
+/* a has them in its queue only. */
+static void last_two_in_flight_setup(void)
+{
+	u64 own;
+
+	last_two_setup();
+	own = ops_node(a, a, &inbox_a);
+	ops_prepare_send(a, own);
+	IL_ASSERT(!op_send(a, 1, &own, 2, (u64[]){ a_node, a_node2 }));
+	RELEASE(a, a_node, a_node2);
+}
+
+static void release_last_two(void)
+{
+	RELEASE(a, a_node, a_node2);
+}
+
+static void release_inbox_a(void)
+{
+	RELEASE(a, inbox_a);
+}
+
+static void react_on_o(void)
+{
+	if (!op_recv(o, NULL))
+		SEND(o, o_c);
+}
+
+const struct il_scenario sc_last_two = {
+	.name = "last-two",
+	.text = "the last handles of two nodes are released together, one owner reacts with a message to the other",
+	.n_threads = 3,
+	.setup = last_two_setup,
+	.threads = { release_last_two, react_on_o, recv_twice_on_c },
+	.names = { "a", "o", "c" },
+	.finish = ops_finish,
+};
+
+const struct il_scenario sc_last_two_discarded = {
+	.name = "last-two-discarded",
+	.text = "the same with handles in a message to a node that is released",
+	.n_threads = 3,
+	.setup = last_two_in_flight_setup,
+	.threads = { release_inbox_a, react_on_o, recv_twice_on_c },
+	.names = { "a", "o", "c" },
+	.finish = ops_finish,
+};
+
+const struct il_scenario sc_last_two_close = {
+	.name = "last-two-close",
+	.text = "the same with handles in the queue of a peer that closes",
+	.n_threads = 3,
+	.setup = last_two_in_flight_setup,
+	.threads = { close_a, react_on_o, recv_twice_on_c },
+	.names = { "a", "o", "c" },
+	.finish = ops_finish,
+};

@@ -74,3 +74,22 @@ const struct il_scenario sc_reuse_handle = {
 	.finish = ops_finish,
 	.reuse = true,
 };
+
+/* A payload that is too large for what is left: the memory for it is that of the sender. */
+
+static void reuse_large_setup(void)
+{
+	reuse_setup();
+	s->n_data = 3000;
+}
+
+const struct il_scenario sc_reuse_large = {
+	.name = "reuse-large",
+	.text = "one sends a large payload, one a small one, with the memory that is left",
+	.n_threads = 3,
+	.setup = reuse_large_setup,
+	.threads = { send_to_a, send2_to_a, recv_twice_on_a },
+	.names = { "s", "s2", "a" },
+	.finish = ops_finish,
+	.reuse = true,
+};

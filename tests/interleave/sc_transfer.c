@@ -37,6 +37,75 @@ const struct il_scenario sc_transfer_release = {
 	.finish = ops_finish,
 };
 
+/* The one who gets the handle is not told of the release before the others are, nor too late. */
+
+static u64 c_b;
+
+static void transfer_told_setup(void)
+{
+	transfer_setup();
+	c = open_pinned("c");
+	copy(a, c, a_node);
+	c_b = channel(b, c, &inbox_b);
+}
+
+static void react_on_c(void)
+{
+	if (!op_recv(c, NULL))
+		SEND(c, c_b);
+}
+
+const struct il_scenario sc_transfer_told = {
+	.name = "transfer-told",
+	.text = "a handle is copied to b while its node goes, another holder reacts with a message to b",
+	.n_threads = 4,
+	.setup = transfer_told_setup,
+	.threads = { transfer_a_b, release_node, react_on_c, recv_twice_on_b },
+	.names = { "a", "o", "c", "b" },
+	.finish = ops_finish,
+};
+
+/* The one who copies the handle, or the one who gets it, is the last user of the peer. */
+
+static atomic64_t n_users;
+
+static void transfer_put_setup(void)
+{
+	transfer_setup();
+	c = ops_open("c");
+	atomic64_set(&n_users, 2);
+}
+
+static void put_c(void)
+{
+	if (!atomic64_add_return(-1, &n_users))
+		op_close(c);
+}
+
+static void transfer_a_c_put(void)
+{
+	u64 ids[] = { a_node, 0 }, handles[2];
+
+	IL_ASSERT(!op_transfer(a, c, 2, ids, handles));
+	put_c();
+}
+
+static void recv_on_c_put(void)
+{
+	op_recv(c, NULL);
+	put_c();
+}
+
+const struct il_scenario sc_transfer_put = {
+	.name = "transfer-put",
+	.text = "a handle is copied to a peer that closes at once, while its node goes",
+	.n_threads = 3,
+	.setup = transfer_put_setup,
+	.threads = { transfer_a_c_put, release_node, recv_on_c_put },
+	.names = { "a", "o", "c" },
+	.finish = ops_finish,
+};
+
 /* A transfer that fails. */
 
 static void transfer_fault_a_b(void)

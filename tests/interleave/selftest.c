@@ -28,7 +28,7 @@
 static int x, y, z;
 static int r[4];
 static struct mutex lock, lock2;
-static spinlock_t spinlock;
+static raw_spinlock_t spinlock;
 static struct object {
 	refcount_t refs;
 	int value;
@@ -48,7 +48,7 @@ static void setup(void)
 	memset(r, 0, sizeof(r));
 	mutex_init(&lock);
 	mutex_init(&lock2);
-	spin_lock_init(&spinlock);
+	raw_spin_lock_init(&spinlock);
 	init_waitqueue_head(&wq);
 	atomic64_set(&counter, 0);
 	init_llist_head(&list);
@@ -183,6 +183,43 @@ static void lock_2(void)
 	WRITE_ONCE(y, 1);
 }
 
+/* Attempts of one that is being killed, which come to nothing while another one has the lock. */
+
+static bool try_to_add(void)
+{
+	if (mutex_lock_killable(&lock))
+		return false;
+	WRITE_ONCE(x, READ_ONCE(x) + 1);
+	mutex_unlock(&lock);
+	return true;
+}
+
+static void try_once(void)
+{
+	il_kill();
+	r[0] = try_to_add();
+}
+
+static void try_twice(void)
+{
+	try_once();
+	r[1] = try_to_add();
+}
+
+static void lock_and_add(void)
+{
+	mutex_lock(&lock);
+	WRITE_ONCE(x, READ_ONCE(x) + 1);
+	mutex_unlock(&lock);
+}
+
+static void lock_and_read(void)
+{
+	mutex_lock(&lock);
+	r[2] = READ_ONCE(x);
+	mutex_unlock(&lock);
+}
+
 /* Which one comes first decides what is done next, and so which lock is taken. */
 static void branch_0(void)
 {
@@ -269,7 +306,8 @@ static void wait_for_x(void)
 static void wake_for_x(void)
 {
 	WRITE_ONCE(x, 1);
-	if (wq_has_sleeper(&wq))
+	smp_mb();
+	if (waitqueue_active(&wq))
 		wake_up_interruptible_poll(&wq, 0);
 }
 
@@ -291,7 +329,7 @@ static struct b1_queue queue;
 static struct b1_tx tx;
 static struct b1_queue_entry entries[3];
 
-static void no_free(struct b1_tx *unused)
+static void no_free(struct b1_ref *unused)
 {
 	(void)unused;
 }
@@ -303,7 +341,7 @@ static void queue_setup(void)
 	setup();
 	b1_queue_init(&queue);
 	b1_tx_init(&tx, no_free);
-	tx.refs.refs += IL_PIN;
+	tx.ref.refs.refs += IL_PIN;
 	for (i = 0; i < 3; i++)
 		b1_queue_entry_init(&entries[i], 7, NULL);
 }
@@ -373,6 +411,10 @@ LITMUS(iriw, "independent reads of independent writes", 4, write_x, write_y, rea
 LITMUS(coherence, "one variable", 3, write_1_2, write_3, read_read);
 LITMUS(locks, "locks", 3, lock_0, lock_1, lock_2);
 LITMUS_WITH(locks_buffers, "locks, with buffers", 2, setup, finish, true, lock_0, lock_1);
+LITMUS(trylocks, "attempts to lock", 2, try_twice, lock_and_add);
+LITMUS(trylocks_more, "an attempt to lock, against two", 3, try_once, lock_and_add, lock_and_read);
+LITMUS_WITH(trylocks_buffers, "attempts to lock, with buffers", 2, setup, finish, true, try_twice,
+	    lock_and_add);
 LITMUS(branches, "what is done depends on what was read", 3, branch_0, branch_1, branch_2);
 LITMUS_WITH(references, "the last reference frees", 2, setup, finish_freed, false, put_object,
 	    use_and_put);
@@ -415,10 +457,61 @@ static void lost_wake(void)
 
 static void sleeps_atomic(void)
 {
-	spin_lock(&spinlock);
+	raw_spin_lock(&spinlock);
 	mutex_lock(&lock);
 	mutex_unlock(&lock);
-	spin_unlock(&spinlock);
+	raw_spin_unlock(&spinlock);
+}
+
+static void frees_atomic(void)
+{
+	raw_spin_lock(&spinlock);
+	kfree(object);
+	raw_spin_unlock(&spinlock);
+}
+
+static void spins_twice(void)
+{
+	raw_spin_lock(&spinlock);
+	wake_up_interruptible_poll(&wq, 0);
+	raw_spin_unlock(&spinlock);
+}
+
+static struct locked {
+	struct mutex lock;
+} *strangers[2];
+
+static void strangers_setup(void)
+{
+	unsigned int i;
+
+	setup();
+	for (i = 0; i < 2; i++) {
+		strangers[i] = kmalloc(sizeof(*strangers[i]), GFP_KERNEL);
+		mutex_init(&strangers[i]->lock);
+	}
+}
+
+static void waits_for_stranger(void)
+{
+	il_own(strangers[0]);
+	mutex_lock(&strangers[0]->lock);
+	mutex_unlock(&strangers[0]->lock);
+	mutex_lock(&strangers[1]->lock);
+	mutex_unlock(&strangers[1]->lock);
+}
+
+static void killed_waits(void)
+{
+	il_kill();
+	lock_and_add();
+}
+
+static void strangers_finish(void)
+{
+	kfree(strangers[0]);
+	kfree(strangers[1]);
+	finish();
 }
 
 static void uses_freed(void)
@@ -483,6 +576,11 @@ LITMUS(deadlock, "locks in both orders", 2, deadlock_0, deadlock_1);
 LITMUS_WITH(missing_mb, "no barrier before the look for sleepers", 2, setup, finish, true,
 	    wait_for_x, lost_wake);
 LITMUS(atomic_sleep, "sleeps with a spinlock held", 1, sleeps_atomic);
+LITMUS_WITH(atomic_free, "frees with a spinlock held", 1, setup, finish_freed, false, frees_atomic);
+LITMUS(nested_spinlocks, "two spinlocks", 1, spins_twice);
+LITMUS_WITH(stranger, "a mutex of a stranger", 1, strangers_setup, strangers_finish, false,
+	    waits_for_stranger);
+LITMUS(killed_wait, "waits for a mutex though it is being killed", 2, killed_waits, lock_and_add);
 LITMUS_WITH(use_after_free, "a late read", 2, setup, finish_freed, false, uses_freed, frees);
 LITMUS(leak, "memory that nobody frees", 1, leaks);
 LITMUS_WITH(late_increment, "a reference from nothing", 2, setup, finish_freed, false, puts_twice,
@@ -496,13 +594,15 @@ LITMUS(not_held, "a lock that is not held", 1, asserts_lock);
 const struct il_scenario *const litmus[] = {
 	&litmus_sb, &litmus_sb_buffers, &litmus_sb_mb_buffers, &litmus_sb_half_buffers, &litmus_mp,
 	&litmus_mp_buffers, &litmus_iriw, &litmus_coherence, &litmus_locks, &litmus_locks_buffers,
+	&litmus_trylocks, &litmus_trylocks_more, &litmus_trylocks_buffers,
 	&litmus_branches, &litmus_references, &litmus_updates, &litmus_wake, &litmus_wake_twice,
 	&litmus_wake_buffers, &litmus_queue_tx, &litmus_queue_pushes,
 	NULL,
 };
 
 static const struct il_scenario *const mistakes[] = {
-	&litmus_deadlock, &litmus_missing_mb, &litmus_atomic_sleep, &litmus_use_after_free,
+	&litmus_deadlock, &litmus_missing_mb, &litmus_atomic_sleep, &litmus_atomic_free,
+	&litmus_nested_spinlocks, &litmus_stranger, &litmus_killed_wait, &litmus_use_after_free,
 	&litmus_leak, &litmus_late_increment, &litmus_lost_update, &litmus_no_wake,
 	&litmus_kept_lock, &litmus_not_held,
 	NULL,

@@ -80,10 +80,10 @@ static struct peer *get_peer(void)
 	return &ops_peers[i];
 }
 
-/* Another thread of the peer may have released something meanwhile. */
+/* Another thread of the peer may have released something meanwhile, and this one may be being killed. */
 static void check_result(int ret)
 {
-	IL_ASSERT(!ret || ret == -EBADRQC);
+	IL_ASSERT(!ret || ret == -EBADRQC || (ret == -EINTR && il_is_killed()));
 }
 
 static void storm_send(struct peer *peer)
@@ -139,7 +139,8 @@ static void storm_transfer(struct peer *peer)
 		}
 	} else {
 		ret = op_transfer_fault(peer, to, n, ids);
-		IL_ASSERT(ret == -EFAULT || ret == -EBADRQC);
+		IL_ASSERT(ret);
+		check_result(ret == -EFAULT ? 0 : ret);
 	}
 	put_peer(to);
 }
@@ -148,12 +149,26 @@ static void storm_release(struct peer *peer)
 {
 	unsigned int i, n = 1 + il_random(3);
 	u64 ids[3];
+	int ret;
 
 	if (known[peer - ops_peers].n < n)
 		return;
 	for (i = 0; i < n; i++)
 		ids[i] = take_any(peer);
-	IL_ASSERT(!op_release(peer, n, ids));
+	ret = op_release(peer, n, ids);
+	IL_ASSERT(ret != -EBADRQC);
+	check_result(ret);
+}
+
+/* Of any peer: everybody may look. */
+static void storm_stat(void)
+{
+	struct peer *peer = get_peer();
+
+	if (!peer)
+		return;
+	op_stat(peer);
+	put_peer(peer);
 }
 
 static void storm(struct peer *peer)
@@ -161,6 +176,9 @@ static void storm(struct peer *peer)
 	unsigned int i;
 
 	for (i = 0; i < n_steps; i++) {
+		/* some do not live to see the end */
+		if (i == n_steps / 2 && !il_random(4))
+			il_kill();
 		switch (il_random(16)) {
 		case 0:
 		case 1:
@@ -175,7 +193,7 @@ static void storm(struct peer *peer)
 			op_poll(peer);
 			break;
 		case 6:
-			op_stat(peer);
+			storm_stat();
 			break;
 		case 7:
 		case 8:

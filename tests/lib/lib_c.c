@@ -333,7 +333,7 @@ START_TEST(test_emsgsize)
 	ck_assert_uint_eq(l.message.type, BUS1_INVALID);
 	ck_assert_uint_eq(l.message.n_transfers, 2);
 	ck_assert_uint_eq(l.message.n_data, 10);
-	ck_assert_uint_eq(metadata.id, 17);
+	ck_assert_uint_eq(metadata.id, node);
 	ck_assert_int_eq(data[0], 'x');
 	ck_assert_uint_eq(in[0].id, 17);
 

@@ -20,7 +20,7 @@ enum stage {
 	S_N_VECS,
 	S_EMPTY,
 	S_VECS,
-	S_CAPACITY,
+	S_CAPACITY,		/* metadata, too: EMSGSIZE is not reported without it */
 	S_OUTPUT,
 };
 
@@ -73,11 +73,11 @@ static const struct args_row rows[] = {
 	{ "2^64 - 1 bytes in 3 + 1", S_CAPACITY, EMSGSIZE,
 	  { { ARGS_LITERAL, MSG(n_data), ~0ULL }, { ARGS_LITERAL, ARGS_AT(lengths[1]), 1 } } },
 
-	{ "ptr_metadata", S_OUTPUT, EFAULT, { { ARGS_UNMAPPED, CMD(ptr_metadata) } },
+	{ "ptr_metadata", S_CAPACITY, EFAULT, { { ARGS_UNMAPPED, CMD(ptr_metadata) } },
 	  ARGS_F_HALF },
-	{ "ptr_metadata NULL", S_OUTPUT, EFAULT, { { ARGS_NULL, CMD(ptr_metadata) } },
+	{ "ptr_metadata NULL", S_CAPACITY, EFAULT, { { ARGS_NULL, CMD(ptr_metadata) } },
 	  ARGS_F_HALF },
-	{ "ptr_metadata read-only", S_OUTPUT, EFAULT, { { ARGS_READONLY, CMD(ptr_metadata) } },
+	{ "ptr_metadata read-only", S_CAPACITY, EFAULT, { { ARGS_READONLY, CMD(ptr_metadata) } },
 	  ARGS_F_HALF },
 	{ "ptr_transfers", S_OUTPUT, EFAULT, { { ARGS_UNMAPPED, MSG(ptr_transfers) } },
 	  ARGS_F_HALF },
@@ -102,9 +102,12 @@ static const struct args_pointer pointers[] = {
 	{ "second iovec", ARGS_AT(bases[1]), 2, true, ARGS_F_HALF },
 };
 
+/* of the first message of the scene, as the excuses know it */
+static struct bus1_metadata first_metadata;
+
 static void prepare(struct args_call *c, const struct args_scene *s)
 {
-	(void)s;
+	first_metadata = (struct bus1_metadata){ .id = s->a_node, .account = geteuid() };
 	c->message = (struct bus1_message){
 		.type = BUS1_INVALID,
 		.n_transfers = ARGS_N_HANDLES,
@@ -119,13 +122,14 @@ static void prepare(struct args_call *c, const struct args_scene *s)
 	};
 }
 
-/* EMSGSIZE updates the two sizes; a fault while storing a message may leave some of it. */
+/* EMSGSIZE updates the two sizes and the metadata; a fault while storing a message may leave some of it. */
 static void excuse(struct args_call *before, const struct args_call *after,
 		   const struct args_row *row)
 {
 	if (row->error == EMSGSIZE) {
 		before->message.n_transfers = N_TRANSFERS;
 		before->message.n_data = N_DATA;
+		before->metadata = first_metadata;
 	} else if (row->flags & ARGS_F_HALF) {
 		before->message.type = after->message.type;
 		before->message.n_transfers = after->message.n_transfers;
@@ -138,12 +142,11 @@ static void excuse(struct args_call *before, const struct args_call *after,
 }
 
 /* What receiving the first message of the scene makes of @before. */
-static void expect_received(struct args_call *before, const struct args_call *c,
-			    const struct args_scene *s)
+static void expect_received(struct args_call *before, const struct args_call *c)
 {
 	size_t i;
 
-	before->metadata = (struct bus1_metadata){ .id = s->a_node, .account = geteuid() };
+	before->metadata = first_metadata;
 	before->message.type = BUS1_MESSAGE_TYPE_USER;
 	before->message.n_transfers = N_TRANSFERS;
 	before->message.n_data = N_DATA;
@@ -179,7 +182,7 @@ static void succeed(const struct args_command *command, const struct args_scene 
 	args_prepare(command, &c, s);
 	before = c;
 	ck_assert_int_eq(args_run(command, &c), 0);
-	expect_received(&before, &c, s);
+	expect_received(&before, &c);
 	args_drain_rest(s);
 	args_check_ids(s);
 	copy = b1t_copy_ok(s->a, -1, s->a_to_b);
@@ -229,7 +232,7 @@ START_TEST(recv_from_readonly)
 	c.arg = args_map_readonly(&c.cmd.recv, sizeof(c.cmd.recv));
 	before = c;
 	ck_assert_int_eq(args_run(&command, &c), 0);
-	expect_received(&before, &c, &s);
+	expect_received(&before, &c);
 	args_drain_rest(&s);
 }
 END_TEST
@@ -261,7 +264,7 @@ START_TEST(recv_capacity)
 	c.vecs[1].iov_len = capacities[_i].length;
 	before = c;
 	ck_assert_int_eq(args_run(&command, &c), 0);
-	expect_received(&before, &c, &s);
+	expect_received(&before, &c);
 	args_drain_rest(&s);
 }
 END_TEST
@@ -280,10 +283,42 @@ START_TEST(recv_resubmit)
 	ck_assert_uint_eq(c.message.type, BUS1_INVALID);
 	ck_assert_uint_eq(c.message.n_transfers, N_TRANSFERS);
 	ck_assert_uint_eq(c.message.n_data, N_DATA);
+	ck_assert_mem_eq(&c.metadata, &first_metadata, sizeof(c.metadata));
 	before = c;
 	ck_assert_int_eq(args_run(&command, &c), 0);
-	expect_received(&before, &c, &s);
+	expect_received(&before, &c);
 	args_drain_rest(&s);
+}
+END_TEST
+
+/* Too little room, and no place for the metadata: the sizes stay, so that it shows what was wrong. */
+START_TEST(recv_small_without_metadata)
+{
+	static const enum args_kind kinds[] = {
+		ARGS_NULL, ARGS_UNMAPPED, ARGS_STRADDLE, ARGS_READONLY, ARGS_KERNEL, ARGS_LAST,
+	};
+	/* not on the stack: behind that there may not be room for the largest iovec */
+	static struct args_call before, c;
+	struct args_set set = { .offset = CMD(ptr_metadata) };
+	struct args_scene s;
+	size_t i, j;
+
+	args_scene_init(&s);
+	for (i = 0; i < B1T_N(rows); i++) {
+		if (rows[i].error != EMSGSIZE)
+			continue;
+		for (j = 0; j < B1T_N(kinds); j++) {
+			args_prepare(&command, &c, &s);
+			args_spoil(&c, &s, &rows[i].sets[0], 0);
+			args_spoil(&c, &s, &rows[i].sets[1], 0);
+			set.kind = kinds[j];
+			args_spoil(&c, &s, &set, sizeof(c.metadata));
+			before = c;
+			ck_assert_int_eq(args_run(&command, &c), -EFAULT);
+			ck_assert_mem_eq(&before, &c, sizeof(c));
+		}
+	}
+	succeed(&command, &s);
 }
 END_TEST
 
@@ -347,7 +382,7 @@ START_TEST(recv_most_vecs)
 	c.message.ptr_data_vecs = BUS1_FROM_PTR(vecs);
 	before = c;
 	ck_assert_int_eq(args_run(&command, &c), 0);
-	expect_received(&before, &c, &s);
+	expect_received(&before, &c);
 	args_drain_rest(&s);
 }
 END_TEST
@@ -363,6 +398,7 @@ TCase *b1t_tcase_args_recv(void)
 	tcase_add_loop_test(tcase, recv_capacity, 0, B1T_N(capacities));
 	tcase_add_test(tcase, recv_from_readonly);
 	tcase_add_test(tcase, recv_resubmit);
+	tcase_add_test(tcase, recv_small_without_metadata);
 	tcase_add_test(tcase, recv_notification_without_room);
 	tcase_add_test(tcase, recv_notification_fault);
 	tcase_add_test(tcase, recv_most_vecs);

@@ -43,6 +43,13 @@ static int recv_shape(int fd, struct bus1_metadata *metadata, struct bus1_messag
 	return b1t_ioctl(fd, BUS1_CMD_RECV, &cmd);
 }
 
+static void check_metadata(const struct bus1_metadata *metadata, uint64_t id, uint64_t account)
+{
+	ck_assert_uint_eq(metadata->flags, 0);
+	ck_assert_uint_eq(metadata->id, id);
+	ck_assert_uint_eq(metadata->account, account);
+}
+
 static void check_bytes(const void *p, size_t n, uint8_t value)
 {
 	const uint8_t *bytes = p;
@@ -487,7 +494,10 @@ START_TEST(send_takes_a_snapshot)
 }
 END_TEST
 
-/* too little room: EMSGSIZE, both sizes set to the need, the rest untouched, then resubmitted */
+/*
+ * too little room: EMSGSIZE, both sizes set to the need, metadata as if it had been received, the
+ * rest untouched, then resubmitted
+ */
 static void check_negotiation(size_t n_data, size_t n_handles, size_t room_data,
 			      size_t room_handles)
 {
@@ -522,7 +532,7 @@ static void check_negotiation(size_t n_data, size_t n_handles, size_t room_data,
 	before.n_data = n_data;
 	ck_assert_mem_eq(&message, &before, sizeof(message));
 	ck_assert_mem_eq(&vec, &vec_before, sizeof(vec));
-	check_bytes(&metadata, sizeof(metadata), B1T_CANARY);
+	check_metadata(&metadata, node, geteuid());
 	check_bytes(data, sizeof(data), B1T_CANARY);
 	check_bytes(transfers, sizeof(transfers), B1T_CANARY);
 
@@ -552,6 +562,29 @@ START_TEST(recv_negotiates_sizes)
 	check_negotiation(0, 5, 0, 4);
 	check_negotiation(64, 5, 1, 2);
 	check_negotiation(64, 5, 0, 0);
+}
+END_TEST
+
+/*
+ * Was there no way to get rid of a message that is too large, as nobody said where it came in? Its
+ * node can be released, and it goes with it.
+ */
+START_TEST(recv_too_large_tells_the_node)
+{
+	int a = b1t_peer(), b = b1t_peer();
+	struct bus1_message message = { .type = BUS1_INVALID };
+	struct bus1_metadata metadata;
+	uint64_t node, handle, other, to_other;
+
+	b1t_node_ok(a, b, &node, &handle);
+	b1t_node_ok(a, b, &other, &to_other);
+	b1t_send_ok(b, to_other, "too large", 1, &handle);
+	b1t_send_ok(b, handle, "next", 0, NULL);
+	ck_assert_int_eq(recv_shape(a, &metadata, &message), -EMSGSIZE);
+	check_metadata(&metadata, other, geteuid());
+	ck_assert_int_eq(b1t_release1(a, metadata.id), 0);
+	b1t_expect_text(a, node, "next");
+	b1t_expect_empty(a);
 }
 END_TEST
 
@@ -865,6 +898,7 @@ TCase *b1t_tcase_message(void)
 	tcase_add_test(tc, send_all_or_nothing);
 	tcase_add_test(tc, send_takes_a_snapshot);
 	tcase_add_test(tc, recv_negotiates_sizes);
+	tcase_add_test(tc, recv_too_large_tells_the_node);
 	tcase_add_test(tc, recv_room_is_the_smaller_one);
 	tcase_add_test(tc, recv_scatters);
 	tcase_add_test(tc, recv_without_room);

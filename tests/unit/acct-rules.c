@@ -504,6 +504,122 @@ START_TEST(gone_meanwhile)
 }
 END_TEST
 
+/* The last reference is dropped while somebody else finds what it refers to. */
+
+/* the trace of a user for itself, the first one of another, and one more */
+static const struct {
+	u32 claimant;
+	u64 actor;
+	long n_freed;
+} lasts[] = {
+	{ OWNER, 1, 0 },
+	{ 8, 1, 1 },
+	{ 9, 2, 1 },
+};
+
+static long live_without;		/* what is there when it is gone */
+
+/* Also what it needs, or what stays when it goes. */
+static struct b1_acct_trace *get_last(int what)
+{
+	struct b1_acct_trace *trace;
+
+	meanwhile_claimant = lasts[what].claimant;
+	meanwhile_actor = lasts[what].actor;
+	if (what == 2)
+		get(OWNER, 9, 1);
+	trace = b1_acct_trace_get(OWNER, meanwhile_claimant, meanwhile_actor);
+	get(OWNER, OWNER, 99);
+	live_without = shim_n_live() - lasts[what].n_freed;
+	return trace;
+}
+
+static void get_and_put(void)
+{
+	get_meanwhile();
+	put_meanwhile();
+}
+
+static void get_and_charge(void)
+{
+	get_meanwhile();
+	ck_assert_int_eq(charge(meanwhile, OBJECTS, 1), 0);
+	b1_acct_trace_put(meanwhile);
+}
+
+static void (*const finders[])(void) = { get_meanwhile, get_and_put, get_and_charge };
+
+/* It stays for whoever has found it, unless that is gone as well. */
+static void check_found(struct b1_acct_trace *trace, int how)
+{
+	if (how == 1) {
+		ck_assert_int_eq(shim_n_live(), live_without);
+		return;
+	}
+	ck_assert_ptr_eq(meanwhile, trace);
+	ck_assert_uint_eq(refcount_read(&trace->refs), 1);
+	ck_assert_ptr_eq(get(OWNER, meanwhile_claimant, meanwhile_actor), trace);
+	if (how == 0)
+		b1_acct_trace_put(meanwhile);
+	else
+		discharge(meanwhile, OBJECTS, 1);
+	meanwhile = NULL;
+}
+
+START_TEST(found_before_last_put)
+{
+	struct b1_acct_trace *trace = get_last(_i / 3);
+
+	/* it has seen that it has the last one, and waits for the lock */
+	unit_arm(SHIM_LOCK, NULL, 1, finders[_i % 3]);
+	b1_acct_trace_put(trace);
+	unit_disarm();
+	check_found(trace, _i % 3);
+}
+END_TEST
+
+START_TEST(found_after_last_discharge)
+{
+	struct b1_acct_trace *trace = get_last(_i / 3);
+
+	ck_assert_int_eq(charge(trace, OBJECTS, 1), 0);
+	b1_acct_trace_put(trace);
+	/* nothing is claimed any more, and the reference for that is about to go */
+	unit_arm(SHIM_UNLOCK, &trace->quota->user->lock, 1, finders[_i % 3]);
+	discharge(trace, OBJECTS, 1);
+	unit_disarm();
+	check_found(trace, _i % 3);
+}
+END_TEST
+
+static unsigned int n_locks, n_unlocks;
+
+static void lock_hook(enum shim_point point, const void *addr)
+{
+	(void)addr;
+	n_locks += point == SHIM_LOCK;
+	n_unlocks += point == SHIM_UNLOCK;
+}
+
+/* only the last reference needs the lock that all users share */
+START_TEST(put_without_lock)
+{
+	struct b1_acct_trace *trace = get_last(_i);
+
+	b1_acct_trace_ref(trace);
+	n_locks = n_unlocks = 0;
+	shim_hook = lock_hook;
+	b1_acct_trace_put(trace);
+	ck_assert_uint_eq(n_locks, 0);
+	ck_assert_uint_eq(refcount_read(&trace->refs), 1);
+	b1_acct_trace_put(trace);
+	shim_hook = NULL;
+	ck_assert_uint_eq(n_locks, 1);
+	ck_assert_uint_eq(n_unlocks, 1);
+	ck_assert_int_eq(shim_n_live(), live_without);
+}
+END_TEST
+
 /* What administrators are shown */
 
 static char shown[1024];
@@ -608,6 +724,9 @@ void add_waits(Suite *suite)
 	tcase_add_loop_test(tcase, no_lock_for_memory, 0, UNIT_N(firsts));
 	tcase_add_loop_test(tcase, made_twice, 0, UNIT_N(firsts));
 	tcase_add_test(tcase, gone_meanwhile);
+	tcase_add_loop_test(tcase, found_before_last_put, 0, 9);
+	tcase_add_loop_test(tcase, found_after_last_discharge, 0, 9);
+	tcase_add_loop_test(tcase, put_without_lock, 0, UNIT_N(lasts));
 	tcase_add_test(tcase, walk);
 	tcase_add_test(tcase, walk_while_they_go);
 }

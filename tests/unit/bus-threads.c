@@ -218,7 +218,7 @@ static void *poll_run(void *arg)
 
 	while (!__atomic_load_n(&stop_polling, __ATOMIC_RELAXED)) {
 		for (i = 0; i < N_THREADS; i++)
-			b1_peer_peek(workers[i].peer);
+			op_poll(workers[i].peer);
 	}
 	return arg;
 }

@@ -13,7 +13,11 @@ extern u64 inbox, to_inbox;		/* a node of the receiver, the handle of the sender
 extern u64 node, handle;		/* a node of the owner, the handle of the sender */
 extern u64 both[2];			/* both nodes as destinations */
 
+u64 n_claimed(struct b1_peer *peer);
 TCase *bus_case(Suite *suite, const char *name);
+
+/* bus-commands.c */
+void add_commands(Suite *suite);
 
 /* bus-interleaving.c */
 void add_interleaving(Suite *suite);

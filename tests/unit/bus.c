@@ -2,9 +2,9 @@
 /*
  * Nodes, handles, messages, transactions and peers: what is counted, who is told, and in which
  * order (here), also when something else happens in the middle (bus-interleaving.c); what becomes
- * known at once, and what failures leave (bus-transactions.c). Three peers: the owner of most
- * nodes, the sender and the receiver. After each test all is closed, and nothing may be left in
- * memory.
+ * known at once, and what failures leave (bus-transactions.c); what a kill leaves, and for how long
+ * locks are held (bus-commands.c). Three peers: the owner of most nodes, the sender and the
+ * receiver. After each test all is closed, and nothing may be left in memory.
  */
 #include "bus-unit.h"
 
@@ -100,9 +100,50 @@ START_TEST(lookup)
 	ck_assert_int_eq(op_release(owner, 1, &(u64){ node + 1 }), -EBADRQC);
 	ck_assert_int_eq(op_release(owner, 1, &(u64){ BUS1_INVALID }), -EBADRQC);
 	mutex_lock(&owner->lock);
-	ck_assert_ptr_null(b1_peer_find_handle(owner, node));
+	ck_assert_ptr_null(b1_handle_find(owner, node));
 	mutex_unlock(&owner->lock);
 	ck_assert_uint_eq(op_node_of(sender, handle)->obj.id, node);
+}
+END_TEST
+
+/* nothing is fine, and does nothing */
+START_TEST(release_of_nothing)
+{
+	ck_assert_int_eq(op_release(owner, 0, NULL), 0);
+	expect_empty(sender);
+	expect_empty(owner);
+}
+END_TEST
+
+static struct b1_object *next_object(u64 id)
+{
+	struct b1_object *obj;
+
+	raw_spin_lock(&sender->table.lock);
+	obj = b1_table_next_locked(&sender->table, id);
+	raw_spin_unlock(&sender->table.lock);
+	return obj;
+}
+
+/* from any number on, in the order of the IDs */
+START_TEST(walk_through_table)
+{
+	u64 ids[20], id;
+	size_t i;
+
+	for (i = 0; i < UNIT_N(ids); i++)
+		ids[i] = op_copy(sender, sender, handle);
+	for (i = 0; i < UNIT_N(ids); i += 2)
+		RELEASE(sender, ids[i]);
+	ck_assert_uint_eq(next_object(0)->id, to_inbox);
+	ck_assert_uint_eq(next_object(to_inbox + 1)->id, handle);
+	for (i = 1, id = handle + 1; i < UNIT_N(ids); i += 2, id++) {
+		ck_assert_uint_eq(next_object(id)->id, ids[i]);
+		ck_assert_uint_eq(next_object(ids[i])->id, ids[i]);
+		id = ids[i];
+	}
+	ck_assert_ptr_null(next_object(id));
+	ck_assert_ptr_null(next_object(BUS1_INVALID));
 }
 END_TEST
 
@@ -145,6 +186,124 @@ START_TEST(notifications_vanish)
 	RELEASE(sender, to_inbox);
 	expect_empty(sender);
 	expect_empty(receiver);
+}
+END_TEST
+
+/* at once, and not when somebody looks: with it the handle and its node go */
+START_TEST(notification_pins_no_memory)
+{
+	u64 ids[] = { handle, op_copy(sender, sender, handle) };
+	size_t n = 1 + _i / 2;
+	long live;
+
+	/* one alone, or two together */
+	if (n == 1)
+		RELEASE(sender, ids[1]);
+	RELEASE(owner, node);
+	/* they are on the stack, or found already */
+	if (_i & 1)
+		ck_assert(op_poll(sender));
+	live = shim_n_live();
+	ck_assert_int_eq(op_release(sender, n, ids), 0);
+	ck_assert_int_eq(shim_n_live(), live - n - 1);
+	expect_empty(sender);
+}
+END_TEST
+
+/* nor does one about a handle in a message that is discarded */
+START_TEST(discarded_notification_pins_no_memory)
+{
+	u64 other, to_other = op_node(receiver, sender, &other);
+	long live;
+
+	/* makes an account */
+	op_send(sender, to_inbox, "stays");
+	live = shim_n_live();
+	op_send_handle(sender, to_other, "lost", handle);
+	RELEASE(owner, node);
+	if (_i)
+		ck_assert(op_poll(receiver));
+	RELEASE(receiver, other);
+	ck_assert_int_eq(shim_n_live(), live);
+	expect_text(receiver, inbox, "stays");
+	expect_empty(receiver);
+}
+END_TEST
+
+static const void *counted;		/* what is looked at */
+static enum shim_point counted_point;
+static unsigned int n_counted;
+
+static void count_hook(enum shim_point point, const void *addr)
+{
+	n_counted += point == counted_point && addr == counted;
+}
+
+static void count(enum shim_point point, const void *addr)
+{
+	counted_point = point;
+	counted = addr;
+	n_counted = 0;
+	shim_hook = count_hook;
+}
+
+/* a notification that was received is not looked for when the handle goes, alone or with another */
+START_TEST(told_handles_leave_the_queue_alone)
+{
+	u64 ids[] = { handle, op_copy(sender, sender, handle) };
+	u64 before = n_claimed(sender);
+
+	RELEASE(owner, node);
+	expect_node_release(sender, ids[0]);
+	expect_node_release(sender, ids[1]);
+	count(SHIM_LOCK, &sender->queue.lock);
+	ck_assert_int_eq(op_release(sender, 1 + _i, ids), 0);
+	shim_hook = NULL;
+	ck_assert_uint_eq(n_counted, 0);
+	ck_assert_uint_eq(n_claimed(sender), before - 1 - _i);
+}
+END_TEST
+
+/*
+ * Dead handles whose notifications wait are released while somebody keeps a transaction open: the
+ * release looks whether that is committed when it comes upon it, and not for each handle.
+ */
+START_TEST(release_looks_once_at_what_is_open)
+{
+	u64 ids[OPS_MAX], to_both[2], other;
+	const struct b1_send_request request = {
+		.destinations = to_both,
+		.cmd.n_destinations = 2,
+	};
+	struct b1_send send;
+	size_t i;
+
+	to_both[0] = to_both[1] = op_node(sender, receiver, &other);
+	for (i = 0; i < OPS_MAX; i++)
+		ids[i] = op_copy(sender, sender, handle);
+	mutex_lock(&receiver->lock);
+	b1_send_init(&send, receiver);
+	ck_assert_int_eq(b1_send_prepare(&send, &request), 0);
+	ck_assert(b1_message_push(send.destinations[0].message, send.tx));
+	send.destinations[0].message = NULL;
+	mutex_unlock(&receiver->lock);
+	RELEASE(owner, node);
+	if (_i)
+		ck_assert(op_poll(sender));
+	count(SHIM_LOAD, &send.tx->committed);
+	ck_assert_int_eq(op_release(sender, OPS_MAX, ids), 0);
+	shim_hook = NULL;
+	/* once it has been found to be open, only what is new matters */
+	if (_i)
+		ck_assert_uint_eq(n_counted, 0);
+	else
+		ck_assert_uint_le(n_counted, 2);
+	b1_send_commit(&send);
+	b1_send_deinit(&send);
+	expect_node_release(sender, handle);
+	expect_text(sender, other, "");
+	expect_text(sender, other, "");
+	expect_empty(sender);
 }
 END_TEST
 
@@ -242,7 +401,8 @@ START_TEST(released_handle_keeps_no_account)
 }
 END_TEST
 
-static u64 n_claimed(struct b1_peer *peer)
+/* All that is charged to a peer, as all are of one user. */
+u64 n_claimed(struct b1_peer *peer)
 {
 	struct b1_acct_stat stat;
 
@@ -390,7 +550,7 @@ START_TEST(born_dead_by_message)
 	op_send(sender, to_inbox, "M2");
 	/* looked at by poll before it is received, or not */
 	if (_i)
-		b1_peer_peek(receiver);
+		op_poll(receiver);
 	expect_handles(receiver, inbox, "M1", 3, copies);
 	op_send(sender, to_inbox, "M3");
 	expect_node_release(receiver, copies[0]);
@@ -442,9 +602,15 @@ static void add_counting(Suite *suite)
 	tcase_add_test(tcase, log_counts_what_is_left_out);
 	tcase_add_test(tcase, ids_are_odd_and_rise);
 	tcase_add_test(tcase, lookup);
+	tcase_add_test(tcase, release_of_nothing);
+	tcase_add_test(tcase, walk_through_table);
 	tcase_add_test(tcase, last_handle_is_told_once);
 	tcase_add_test(tcase, last_handle_in_one_release);
 	tcase_add_test(tcase, notifications_vanish);
+	tcase_add_loop_test(tcase, notification_pins_no_memory, 0, 4);
+	tcase_add_loop_test(tcase, discarded_notification_pins_no_memory, 0, 2);
+	tcase_add_loop_test(tcase, told_handles_leave_the_queue_alone, 0, 2);
+	tcase_add_loop_test(tcase, release_looks_once_at_what_is_open, 0, 2);
 	tcase_add_test(tcase, node_release_for_each_handle);
 	tcase_add_test(tcase, node_release_for_many_handles);
 	tcase_add_test(tcase, release_of_unknown_changes_nothing);
@@ -477,6 +643,7 @@ int main(void)
 	op_load();
 	add_load(suite);
 	add_counting(suite);
+	add_commands(suite);
 	add_interleaving(suite);
 	add_transactions(suite);
 	return unit_run(suite);

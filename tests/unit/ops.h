@@ -9,8 +9,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "../../kmod/message.h"
-#include "../../kmod/peer.h"
+#include "../../kmod/recv.h"
+#include "../../kmod/relax.h"
+#include "../../kmod/release.h"
 #include "../../kmod/send.h"
 #include "../../kmod/transfer.h"
 #include "unit.h"
@@ -51,7 +52,7 @@ static inline struct b1_peer *op_open(void)
 
 static inline void op_close(struct b1_peer *peer)
 {
-	b1_peer_close(peer);
+	b1_release_close(peer);
 	b1_peer_unref(peer);
 }
 
@@ -102,18 +103,31 @@ static inline u64 op_copy(struct b1_peer *from, struct b1_peer *to, u64 handle)
 	return copy;
 }
 
+/* IDs are collected some at a time, as many as may be. */
+static inline int op_collect(struct b1_release *release, size_t n, const u64 *ids)
+{
+	size_t i, some;
+	int ret = 0;
+
+	for (i = 0; !ret && i < n; i += some) {
+		some = n - i < B1_RELAX_BATCH ? n - i : B1_RELAX_BATCH;
+		ret = b1_release_collect(release, ids + i, some);
+	}
+	return ret;
+}
+
 static inline int op_release(struct b1_peer *peer, size_t n, const u64 *ids)
 {
 	struct b1_release release;
 	int ret;
 
-	b1_release_init(&release);
 	mutex_lock(&peer->lock);
-	ret = b1_peer_collect(peer, ids, n, &release);
+	b1_release_init(&release, peer);
+	ret = op_collect(&release, n, ids) ?: b1_release_prepare(&release);
 	if (ret)
-		b1_peer_uncollect(&release);
+		b1_release_abort(&release);
 	else
-		b1_peer_release(peer, &release);
+		b1_release_commit(&release);
 	mutex_unlock(&peer->lock);
 	return ret;
 }
@@ -127,18 +141,25 @@ static inline int op_multicast(struct b1_peer *peer, size_t n_destinations,
 			       const u64 *handles)
 {
 	struct bus1_transfer transfers[OPS_MAX];
-	size_t i, n_data = strlen(text);
+	struct b1_send_request request = {
+		.destinations = destinations,
+		.cmd.n_destinations = n_destinations,
+		.transfers = transfers,
+		.message.n_transfers = n,
+		.message.n_data = strlen(text),
+	};
 	struct b1_send send;
+	size_t i;
 	int ret;
 
 	for (i = 0; i < n; i++)
 		transfers[i] = (struct bus1_transfer){ .id = handles[i] };
 	mutex_lock(&peer->lock);
 	b1_send_init(&send, peer);
-	ret = b1_send_prepare(&send, destinations, n_destinations, transfers, n, n_data);
+	ret = b1_send_prepare(&send, &request);
 	if (!ret) {
 		if (send.data)
-			memcpy(send.data, text, n_data);
+			memcpy(send.data, text, request.message.n_data);
 		b1_send_commit(&send);
 	}
 	b1_send_deinit(&send);
@@ -157,52 +178,50 @@ static inline void op_send_handle(struct b1_peer *peer, u64 destination, const c
 	ck_assert_int_eq(op_multicast(peer, 1, &destination, text, 1, &handle), 0);
 }
 
-static inline void op_receive_note(struct b1_peer *peer, struct b1_object *obj,
-				   struct received *r)
-{
-	r->id = obj->id;
-	mutex_lock(&peer->queue.lock);
-	b1_queue_remove(&peer->queue, &obj->note);
-	mutex_unlock(&peer->queue.lock);
-	b1_object_consume_note(obj);
-}
-
-static inline void op_receive_message(struct b1_message *message, struct received *r)
+/* What cdev.c tells of a prepared receive. */
+static inline void op_tell(const struct b1_recv *recv, struct received *r)
 {
 	size_t i;
 
-	b1_message_prepare_install(message);
-	r->id = message->node->obj.id;
-	r->n = message->n_handles;
+	r->type = recv->entry->type;
+	r->id = recv->id;
+	r->n = recv->n_handles;
+	r->n_data = recv->n_data;
 	ck_assert_uint_le(r->n, OPS_MAX);
-	for (i = 0; i < r->n; i++)
-		r->handles[i] = message->handles[i]->obj.id;
-	r->n_data = message->n_data;
 	ck_assert_uint_lt(r->n_data, sizeof(r->data));
-	memcpy(r->data, message->data, r->n_data);
-	ck_assert_uint_eq(message->account.val, OPS_UID);
-	b1_message_install(message);
-	b1_message_recycle(message);
+	if (!recv->message)
+		return;
+	for (i = 0; i < r->n; i++)
+		r->handles[i] = recv->message->handles[i]->obj.id;
+	memcpy(r->data, recv->message->data, r->n_data);
+	ck_assert_uint_eq(recv->message->account.val, OPS_UID);
 }
 
 static inline int op_recv(struct b1_peer *peer, struct received *r)
 {
-	struct b1_queue_entry *entry;
-	int ret = 0;
+	struct b1_recv recv;
+	int ret;
 
 	memset(r, 0, sizeof(*r));
 	mutex_lock(&peer->lock);
-	entry = b1_peer_peek(peer);
-	if (!entry) {
-		ret = -EAGAIN;
-	} else {
-		r->type = entry->type;
-		if (entry->type == BUS1_MESSAGE_TYPE_USER)
-			op_receive_message(b1_message_from_entry(entry), r);
-		else
-			op_receive_note(peer, container_of(entry, struct b1_object, note), r);
+	ret = b1_recv_peek(&recv, peer);
+	if (!ret) {
+		b1_recv_prepare(&recv);
+		op_tell(&recv, r);
+		ret = b1_recv_commit(&recv);
+		if (ret)
+			b1_recv_abort(&recv);
 	}
 	mutex_unlock(&peer->lock);
+	return ret;
+}
+
+/* A look as by poll. */
+static inline bool op_poll(struct b1_peer *peer)
+{
+	int ret = b1_recv_ready(peer);
+
+	ck_assert_int_ge(ret, 0);
 	return ret;
 }
 
@@ -263,11 +282,11 @@ static inline void expect_handle_release(struct b1_peer *peer, u64 node)
 /* An object of a peer that nobody else uses, or NULL. */
 static inline struct b1_object *op_object(struct b1_peer *peer, u64 id)
 {
-	struct rb_node *node = rb_first(&peer->objects);
+	struct rb_node *node = rb_first(&peer->table.objects);
 
-	while (node && rb_entry(node, struct b1_object, table_link)->id != id)
+	while (node && b1_table_entry(node)->id != id)
 		node = rb_next(node);
-	return rb_entry_safe(node, struct b1_object, table_link);
+	return b1_table_entry(node);
 }
 
 /* The node that a handle of a peer refers to, to look into. */
@@ -276,7 +295,7 @@ static inline struct b1_handle *op_handle(struct b1_peer *peer, u64 handle)
 	struct b1_handle *found;
 
 	mutex_lock(&peer->lock);
-	found = b1_peer_find_handle(peer, handle);
+	found = b1_handle_find(peer, handle);
 	mutex_unlock(&peer->lock);
 	ck_assert_ptr_nonnull(found);
 	return found;

@@ -67,9 +67,9 @@ static void send_unref(struct send *send)
 		free(send);
 }
 
-static void send_tx_free(struct b1_tx *tx)
+static void send_tx_free(struct b1_ref *ref)
 {
-	send_unref(container_of(tx, struct send, tx));
+	send_unref(container_of(b1_tx_from_ref(ref), struct send, tx));
 }
 
 static struct parcel *parcel_new(struct send *send, struct clock *clock, unsigned int q,
@@ -237,9 +237,9 @@ static struct racer racers[N_SENDERS];
 static struct b1_queue queue;
 static struct list_head group;
 
-static void racer_tx_free(struct b1_tx *tx)
+static void racer_tx_free(struct b1_ref *ref)
 {
-	tx->free = NULL;
+	shim_bug(__FILE__, __LINE__, "a transaction lost a reference");
 }
 
 /* Every other entry has a transaction, that it commits or not. */
@@ -303,7 +303,11 @@ static void racer_remove_group(void)
 {
 	struct b1_queue_entry *entry, *next;
 
-	for (entry = b1_queue_remove_group(&queue, &group); entry; entry = next) {
+	mutex_lock(&queue.lock);
+	b1_queue_unstack(&queue);
+	entry = b1_queue_remove_group(&queue, &group, NULL, &(size_t){ 0 });
+	mutex_unlock(&queue.lock);
+	for (; entry; entry = next) {
 		next = entry->next;
 		racer_found(entry);
 	}
@@ -316,7 +320,7 @@ static void racer_join(struct racer *racer)
 	pthread_join(racer->thread, NULL);
 	for (i = 0; i < N_RACE; i++) {
 		QUICK_ASSERT(racer->n_found[i] == (i < racer->n_pushed));
-		QUICK_ASSERT(refcount_read(&racer->tx[i].refs) == 1);
+		QUICK_ASSERT(refcount_read(&racer->tx[i].ref.refs) == 1);
 	}
 }
 
@@ -336,9 +340,11 @@ START_TEST(threads_seal)
 			racer_pop();
 		if (n & 1)
 			racer_remove_group();
+		mutex_lock(&queue.lock);
 		b1_queue_seal(&queue);
 		while (racer_found(b1_queue_remove_any(&queue)))
 			;
+		mutex_unlock(&queue.lock);
 		for (r = 0; r < N_SENDERS; r++)
 			racer_join(&racers[r]);
 		ck_assert(list_empty(&group));

@@ -91,10 +91,10 @@ apt_depends() {
 }
 
 # kernel_version SERIES prints the newest version (uname -r) of a series such as 6.1, or 6.1-amd64
-# for the kernel that is not for clouds and has more modules, in the configured apt sources; a full
-# version is printed as it is. The answer is kept for a day.
+# for the kernel that is not for clouds and has more modules, or 6.1-rt for the one with PREEMPT_RT,
+# in the configured apt sources; a full version is printed as it is. The answer is kept for a day.
 kernel_version() {
-	if [[ $1 == *-* && ! $1 =~ ^[0-9]+\.[0-9]+-amd64$ ]]; then
+	if [[ $1 == *-* && ! $1 =~ ^[0-9]+\.[0-9]+-(amd64|rt)$ ]]; then
 		echo "$1"
 	else
 		locked apt kernel_version_locked "$1"
@@ -102,9 +102,13 @@ kernel_version() {
 }
 
 kernel_version_locked() {
-	local file=$BUS1_CACHE/series-$1 series=${1%-amd64} version flavour=cloud-amd64
+	local file=$BUS1_CACHE/series-$1 series=${1%%-*} version flavour
 
-	[ "$series" = "$1" ] || flavour=amd64
+	case $1 in
+	*-amd64) flavour=amd64 ;;
+	*-rt) flavour=rt-amd64 ;;
+	*) flavour=cloud-amd64 ;;
+	esac
 	if ! is_fresh "$file" 1440; then
 		apt_refresh amd64
 		version=$(apt_own amd64 apt-cache pkgnames linux-image- |

@@ -12,6 +12,10 @@
 
 #define USER_N_DENIED 4
 
+/* The most bytes of one copy without a chance for others, and of several small ones together. */
+#define USER_N_AT_ONCE 0x10000
+#define USER_N_TOGETHER (2 * USER_N_AT_ONCE + 0x1000)
+
 struct user_denied {
 	uint64_t start, end;
 	unsigned int access;
@@ -22,6 +26,8 @@ uint8_t user_pattern[USER_PATTERN_PERIOD];
 unsigned long user_fail_nth;
 bool user_flip;
 bool user_compat;
+void (*user_hook)(void);
+size_t user_n_since_resched;
 const struct shim_lock *user_lock;
 
 struct user_write *user_writes;
@@ -184,6 +190,7 @@ void user_begin(void)
 {
 	n_user_writes = 0;
 	n_written_bytes = 0;
+	user_n_since_resched = 0;
 	if (user_flip)
 		memset(user_flipped, 0, sizeof(user_flipped));
 }
@@ -256,7 +263,19 @@ static void user_record(uint64_t addr, const void *from, size_t n)
 	n_written_bytes += n;
 }
 
-/* A copy may sleep for as long as the program likes, so nobody else may need what is locked. */
+static void user_call_hook(void)
+{
+	size_t n = user_n_since_resched;
+
+	if (user_hook)
+		user_hook();
+	user_n_since_resched = n;
+}
+
+/*
+ * A copy may sleep for as long as the program likes, so nobody else may need what is locked. If it does
+ * not sleep, it must not be long.
+ */
 static bool user_access(uint64_t addr, size_t n)
 {
 	shim_might_sleep("access to user memory");
@@ -264,6 +283,10 @@ static bool user_access(uint64_t addr, size_t n)
 		shim_bug(__FILE__, __LINE__, "a section of accesses has not ended");
 	if (shim_n_locked() > (user_lock && shim_lock_is_held(user_lock)))
 		shim_bug(__FILE__, __LINE__, "user memory is touched with a lock held");
+	user_call_hook();
+	user_n_since_resched += n;
+	if (n > USER_N_AT_ONCE || user_n_since_resched > USER_N_TOGETHER)
+		shim_bug(__FILE__, __LINE__, "much is copied without letting others run");
 	/* no bytes, no fault */
 	if (n && user_fail_nth && !--user_fail_nth)
 		return false;
@@ -310,19 +333,27 @@ unsigned long user_put(void __user *to, const void *from, size_t n)
 }
 
 /* What cannot be read becomes zero, as in the kernel. */
+unsigned long raw_copy_from_user(void *to, const void __user *from, unsigned long n)
+{
+	return user_access((uintptr_t)from, n) ? user_get(to, from, n) : n;
+}
+
+unsigned long raw_copy_to_user(void __user *to, const void *from, unsigned long n)
+{
+	return user_access((uintptr_t)to, n) ? user_put(to, from, n) : n;
+}
+
 unsigned long copy_from_user(void *to, const void __user *from, unsigned long n)
 {
-	unsigned long left = n;
+	unsigned long left = raw_copy_from_user(to, from, n);
 
-	if (user_access((uintptr_t)from, n))
-		left = user_get(to, from, n);
 	memset((uint8_t *)to + n - left, 0, left);
 	return left;
 }
 
 unsigned long copy_to_user(void __user *to, const void *from, unsigned long n)
 {
-	return user_access((uintptr_t)to, n) ? user_put(to, from, n) : n;
+	return raw_copy_to_user(to, from, n);
 }
 
 unsigned long clear_user(void __user *to, unsigned long n)
@@ -452,15 +483,10 @@ static size_t user_iter_copy(struct iov_iter *iter, void *kernel, size_t n)
 	return done;
 }
 
-bool copy_from_iter_full(void *to, size_t n, struct iov_iter *iter)
+size_t copy_from_iter(void *to, size_t n, struct iov_iter *iter)
 {
-	struct iov_iter before = *iter;
-
 	WARN_ON(iter->direction != ITER_SOURCE);
-	if (user_iter_copy(iter, to, n) == n)
-		return true;
-	*iter = before;
-	return false;
+	return user_iter_copy(iter, to, n);
 }
 
 size_t copy_to_iter(const void *from, size_t n, struct iov_iter *iter)

@@ -50,6 +50,10 @@ extern unsigned long user_fail_nth;
 extern bool user_flip;
 /* Pointers and iovecs are those of a 32-bit program. */
 extern bool user_compat;
+/* Called at each access: what others do while the caller sleeps in a page fault. */
+extern void (*user_hook)(void);
+/* Bytes that were accessed since others could run. */
+extern size_t user_n_since_resched;
 /* The lock that may be held while user memory is touched. */
 extern const struct shim_lock *user_lock;
 

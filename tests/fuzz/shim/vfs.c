@@ -29,6 +29,47 @@ static const struct file_operations *vfs_accounts_fops;
 static struct seq_file vfs_seq;
 static int n_vfs_fdget;
 
+/* What is being called: a file, anything else while nothing may be waited for, or NULL. */
+static const void *vfs_called;
+static const char vfs_stranger;
+static struct {
+	const void *mutex;
+	const void *file;		/* that took it first */
+} vfs_mutexes[2 * VFS_N_FDS];
+
+void vfs_check_mutex(const void *mutex)
+{
+	unsigned int i, place = 0;
+
+	if (!vfs_called)
+		return;
+	if (vfs_called == &vfs_stranger)
+		shim_bug(__FILE__, __LINE__, "who only looks takes a mutex");
+	for (i = 0; i < 2 * VFS_N_FDS; i++) {
+		if (!vfs_mutexes[i].mutex)
+			place = i;
+		if (vfs_mutexes[i].mutex != mutex)
+			continue;
+		if (vfs_mutexes[i].file != vfs_called)
+			shim_bug(__FILE__, __LINE__, "a mutex of another peer is taken");
+		return;
+	}
+	if (vfs_mutexes[place].mutex)
+		shim_bug(__FILE__, __LINE__, "peers have more than two mutexes each");
+	vfs_mutexes[place].mutex = mutex;
+	vfs_mutexes[place].file = vfs_called;
+}
+
+static void vfs_forget_mutexes(const struct file *file)
+{
+	unsigned int i;
+
+	for (i = 0; i < 2 * VFS_N_FDS; i++) {
+		if (vfs_mutexes[i].file == file)
+			vfs_mutexes[i].mutex = vfs_mutexes[i].file = NULL;
+	}
+}
+
 unsigned int vfs_map_uid(unsigned int uid)
 {
 	switch (vfs_ns) {
@@ -162,6 +203,11 @@ static int vfs_set_param(const struct kernel_param *param, unsigned long value)
 	return param->ops->set(text, param);
 }
 
+int vfs_set_param_text(const char *text)
+{
+	return vfs_param_max_objects.ops->set(text, &vfs_param_max_objects);
+}
+
 static unsigned long vfs_get_param(const struct kernel_param *param)
 {
 	char text[32];
@@ -252,8 +298,11 @@ void vfs_close(int fd)
 	vfs_fds[fd] = NULL;
 	if (--file->n_refs)
 		return;
+	vfs_called = file;
 	if (file->f_op->release(NULL, file))
 		shim_bug(__FILE__, __LINE__, "a close fails");
+	vfs_called = NULL;
+	vfs_forget_mutexes(file);
 	free(file);
 }
 
@@ -264,7 +313,9 @@ long vfs_ioctl(int fd, unsigned int cmd, uint64_t arg, bool compat)
 
 	user_compat = compat;
 	user_lock = NULL;
+	vfs_called = file;
 	ret = (compat ? file->f_op->compat_ioctl : file->f_op->unlocked_ioctl)(file, cmd, arg);
+	vfs_called = NULL;
 	WARN_ON(shim_n_locked());
 	WARN_ON(n_vfs_fdget);
 	return ret;
@@ -276,7 +327,9 @@ unsigned int vfs_poll(int fd)
 	struct poll_table_struct table = {};
 	__poll_t mask;
 
+	vfs_called = file;
 	mask = file->f_op->poll(file, &table);
+	vfs_called = NULL;
 	WARN_ON(!table.wq);
 	table.wq->n_sleepers = 1;
 	file->wq = table.wq;
@@ -290,10 +343,13 @@ unsigned int vfs_n_wakes(int fd)
 
 const char *vfs_fdinfo(int fd)
 {
+	const void *called = vfs_called;
 	struct file *file = vfs_fds[fd];
 
 	vfs_seq.n = 0;
+	vfs_called = &vfs_stranger;
 	file->f_op->show_fdinfo(&vfs_seq, file);
+	vfs_called = called;
 	return vfs_seq.text;
 }
 
@@ -303,6 +359,7 @@ const char *vfs_accounts(void)
 	loff_t pos = 0;
 	void *record;
 
+	vfs_called = &vfs_stranger;
 	if (file.f_op->open(NULL, &file))
 		abort();
 	vfs_seq.n = 0;
@@ -319,5 +376,6 @@ const char *vfs_accounts(void)
 	}
 	vfs_seq.op->stop(&vfs_seq, record);
 	WARN_ON(file.f_op->release(NULL, &file));
+	vfs_called = NULL;
 	return vfs_seq.text;
 }

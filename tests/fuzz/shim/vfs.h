@@ -45,6 +45,8 @@ extern unsigned long vfs_memory;
 #define VFS_DEFAULT (~0UL)
 
 int vfs_load(unsigned long max_objects, unsigned long max_bytes);
+/* as "modprobe bus1 max_objects=TEXT" begins */
+int vfs_set_param_text(const char *text);
 void vfs_unload(void);
 /* what sysfs shows */
 unsigned long vfs_max_objects(void);
@@ -65,6 +67,8 @@ const char *vfs_accounts(void);
 
 /* for the headers of the shim */
 struct kernel_param;
+/* Mutexes belong to peers, and are only taken by calls on these. */
+void vfs_check_mutex(const void *mutex);
 int vfs_module_init(void);
 void vfs_module_exit(void);
 extern const struct kernel_param vfs_param_max_objects;

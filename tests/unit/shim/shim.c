@@ -27,11 +27,14 @@ _Noreturn void shim_bug(const char *file, int line, const char *what)
 }
 
 #ifdef __SANITIZE_THREAD__
-/* a test runs in a process that ends without looking back, so a race has to end it at once */
+/*
+ * A test runs in a process that ends without looking back, so a race has to end it at once. The
+ * order of locks is checked below: the sanitizer takes a hook for the thread that it interrupts.
+ */
 const char *__tsan_default_options(void);
 const char *__tsan_default_options(void)
 {
-	return "halt_on_error=1";
+	return "halt_on_error=1:detect_deadlocks=0";
 }
 #endif
 
@@ -61,7 +64,7 @@ void shim_log(const char *format, ...)
 /* A thread, or a hook that plays one. */
 struct shim_context {
 	unsigned int n_held;
-	unsigned int n_atomic;
+	bool is_atomic;
 	const struct shim_lock *held[SHIM_MAX_HELD];
 };
 
@@ -99,18 +102,34 @@ long shim_n_locked(void)
 
 void shim_might_sleep(const char *what)
 {
-	if (shim_self()->n_atomic)
-		shim_bug(what, 0, "may sleep, with a spinlock held");
+	if (shim_self()->is_atomic)
+		shim_bug(what, 0, "may sleep, or takes long, with a raw spinlock held");
+}
+
+static unsigned long shim_steps;
+
+unsigned long shim_n_steps(void)
+{
+	return __atomic_load_n(&shim_steps, __ATOMIC_RELAXED);
+}
+
+void shim_step(void)
+{
+	shim_might_sleep("b1_relax()");
+	__atomic_fetch_add(&shim_steps, 1, __ATOMIC_RELAXED);
 }
 
 void shim_atomic_begin(void)
 {
-	shim_self()->n_atomic++;
+	if (shim_self()->is_atomic)
+		shim_bug(__FILE__, __LINE__, "two raw spinlocks");
+	shim_self()->is_atomic = true;
 }
 
 void shim_atomic_end(void)
 {
-	WARN_ON(!shim_self()->n_atomic--);
+	WARN_ON(!shim_self()->is_atomic);
+	shim_self()->is_atomic = false;
 }
 
 static int shim_class_id(struct shim_lock_class *class)
@@ -225,8 +244,7 @@ void *kmalloc(size_t size, gfp_t flags)
 
 	/* all of it is on behalf of users */
 	WARN_ON(!(flags & __GFP_ACCOUNT));
-	if (flags & GFP_KERNEL)
-		shim_might_sleep("kmalloc()");
+	shim_might_sleep("kmalloc()");
 	if (shim_alloc_fails())
 		return NULL;
 	chunk = malloc(sizeof(*chunk) + size);
@@ -243,6 +261,8 @@ void kfree(const void *ptr)
 {
 	struct shim_chunk *chunk;
 
+	/* it does not sleep, but is not done while strangers wait */
+	shim_might_sleep("kfree()");
 	if (!ptr)
 		return;
 	chunk = container_of((char *)ptr, struct shim_chunk, data[0]);
@@ -255,7 +275,6 @@ void kfree(const void *ptr)
 
 void kvfree(const void *ptr)
 {
-	shim_might_sleep("kvfree()");
 	kfree(ptr);
 }
 

@@ -3,8 +3,9 @@
  * shim: enough of the kernel's interfaces to compile and run kmod/ in user space
  *
  * What a test needs to steer and to watch: this header. What the code under test includes: linux/.
- * Any misuse that can be recognised (a lock order inverted, sleeping with a spinlock held, a
- * reference count that comes back from 0, a WARN) ends the program, so that a test sees it.
+ * Any misuse that can be recognised (a lock order inverted; sleeping, allocating, freeing or taking
+ * another lock with a raw spinlock held; a reference count that comes back from 0; a WARN) ends the
+ * program, so that a test sees it.
  *
  * Hooks make interleavings deterministic: the shim calls shim_hook() at the accesses that other
  * threads can see, and the hook does what another thread would do at that moment. It runs as if it
@@ -16,6 +17,16 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* what gcc defines with a sanitizer, with clang, too */
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define __SANITIZE_THREAD__ 1
+#endif
+#if __has_feature(address_sanitizer)
+#define __SANITIZE_ADDRESS__ 1
+#endif
+#endif
+
 enum shim_point {
 	SHIM_XCHG,		/* before xchg() */
 	SHIM_XCHG_DONE,
@@ -24,7 +35,8 @@ enum shim_point {
 	SHIM_LOAD,		/* before smp_load_acquire() */
 	SHIM_STORE,		/* before smp_store_release() */
 	SHIM_STORE_DONE,
-	SHIM_UNLOCK,		/* after a mutex or spinlock was unlocked */
+	SHIM_LOCK,		/* before a mutex or spinlock is locked */
+	SHIM_UNLOCK,		/* after one was unlocked */
 	SHIM_ALLOC,		/* before memory is allocated, or not */
 };
 
@@ -36,7 +48,7 @@ extern shim_hook_t shim_hook;
 /* The allocation that fails, counted from 1; 0: none. Counts down. */
 extern unsigned long shim_fail_nth;
 
-/* While set, the caller is being killed. */
+/* While set, the caller is being killed: it gives up where it may, also whenever it would wait. */
 extern bool shim_killed;
 
 /* While set, what is freed is to be wiped. */
@@ -55,6 +67,9 @@ long shim_n_caches(void);
 /* Lines that would have been logged, and the last one of this thread. */
 unsigned long shim_n_logged(void);
 const char *shim_last_logged(void);
+
+/* Steps of loops that let others run, see b1_relax(). */
+unsigned long shim_n_steps(void);
 
 /* Locks that are held, by anybody. */
 long shim_n_locked(void);
@@ -76,6 +91,7 @@ void shim_run_hook(enum shim_point point, const void *addr);
 _Noreturn void shim_bug(const char *file, int line, const char *what);
 void shim_log(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void shim_might_sleep(const char *what);
+void shim_step(void);
 bool shim_alloc_fails(void);
 void shim_lock_init(struct shim_lock *lock, struct shim_lock_class *class);
 void shim_lock_acquire(struct shim_lock *lock);

@@ -9,6 +9,5 @@
 #define __exit
 
 #define __uninitialized
-#define noinline __attribute__((noinline))
 
 #endif /* FUZZ_COMPILER_H */

@@ -5,7 +5,15 @@
 
 #include_next <linux/sched.h>
 
+#include "../user.h"
 #include "../vfs.h"
+
+static inline void user_cond_resched(void)
+{
+	cond_resched();
+	user_n_since_resched = 0;
+}
+#define cond_resched() user_cond_resched()
 
 #define fatal_signal_pending(_task) ((void)(_task), vfs_is_killed())
 

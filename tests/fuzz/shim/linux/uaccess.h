@@ -20,6 +20,9 @@
 unsigned long copy_from_user(void *to, const void __user *from, unsigned long n);
 unsigned long copy_to_user(void __user *to, const void *from, unsigned long n);
 unsigned long clear_user(void __user *to, unsigned long n);
+/* after access_ok() */
+unsigned long raw_copy_from_user(void *to, const void __user *from, unsigned long n);
+unsigned long raw_copy_to_user(void __user *to, const void *from, unsigned long n);
 
 /* A section may fail as a whole, as a copy does. */
 bool user_access_ok(const void __user *ptr, size_t n);
@@ -28,9 +31,6 @@ void user_access_end(void);
 unsigned long user_get(void *to, const void __user *from, size_t n);
 unsigned long user_put(void __user *to, const void *from, size_t n);
 
-#define BUILD_BUG_ON(_condition) ((void)0)
-#define raw_copy_from_user(_to, _from, _n) user_get((_to), (_from), (_n))
-#define raw_copy_to_user(_to, _from, _n) user_put((_to), (_from), (_n))
 #define access_ok(_ptr, _n) user_access_ok((_ptr), (_n))
 #define might_fault() ((void)0)
 #define should_fail_usercopy() false

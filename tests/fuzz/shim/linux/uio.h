@@ -22,12 +22,7 @@ struct iov_iter {
 
 ssize_t import_iovec(int direction, const void __user *user_vecs, unsigned int n_vecs,
 		     unsigned int n_fast, struct iovec **vecsp, struct iov_iter *iter);
-bool copy_from_iter_full(void *to, size_t n, struct iov_iter *iter);
+size_t copy_from_iter(void *to, size_t n, struct iov_iter *iter);
 size_t copy_to_iter(const void *from, size_t n, struct iov_iter *iter);
-
-static inline size_t iov_iter_count(const struct iov_iter *iter)
-{
-	return iter->count;
-}
 
 #endif /* FUZZ_UIO_H */

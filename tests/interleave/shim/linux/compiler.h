@@ -6,6 +6,7 @@
 
 #define likely(_x) __builtin_expect(!!(_x), 1)
 #define unlikely(_x) __builtin_expect(!!(_x), 0)
+#define noinline __attribute__((__noinline__))
 #ifndef __always_inline
 #define __always_inline inline __attribute__((always_inline))
 #endif
@@ -14,6 +15,15 @@
 	((__typeof__(_x))(uintptr_t)il_load(0, &(_x), sizeof(_x), IL_AT("READ_ONCE")))
 #define WRITE_ONCE(_x, _v)								\
 	il_store(0, &(_x), sizeof(_x), (uintptr_t)(_v), IL_AT("WRITE_ONCE"))
+
+/* an access that may race, and does no harm */
+#define data_race(_expression)								\
+({											\
+	il_may_race = true;								\
+	__auto_type _value = (_expression);						\
+	il_may_race = false;								\
+	_value;										\
+})
 
 /* all options of the module are off */
 #define IS_ENABLED(_option) IL_ENABLED_##_option

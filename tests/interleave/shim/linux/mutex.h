@@ -2,6 +2,7 @@
 #ifndef IL_MUTEX_H
 #define IL_MUTEX_H
 
+#include <linux/errno.h>
 #include <linux/lockdep.h>
 #include <linux/types.h>
 
@@ -10,9 +11,6 @@
 struct mutex {
 	struct il_lock il;
 };
-
-#define DEFINE_MUTEX(_name)								\
-	struct mutex _name = { .il = { .class = &(struct il_lock_class){ .name = #_name } } }
 
 /* the locks that are set up at one place are of one class */
 #define mutex_init(_mutex)								\
@@ -28,6 +26,9 @@ static inline void mutex_destroy(struct mutex *mutex)
 }
 
 #define mutex_lock(_mutex) il_lock(IL_QUIET, &(_mutex)->il, false, IL_AT("mutex_lock"))
+/* Fails if the thread is being killed, and another one has the mutex. */
+#define mutex_lock_killable(_mutex)							\
+	(il_lock_killable(IL_QUIET, &(_mutex)->il, IL_AT("mutex_lock_killable")) ? -EINTR : 0)
 #define mutex_unlock(_mutex) il_unlock(IL_QUIET, &(_mutex)->il, false, IL_AT("mutex_unlock"))
 
 #endif /* IL_MUTEX_H */

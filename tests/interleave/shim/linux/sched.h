@@ -4,18 +4,10 @@
 
 #include "../../il.h"
 
-/* nobody looks into it, and nobody is killed */
+/* nobody looks into it */
 #define current NULL
-#define fatal_signal_pending(_task) ((void)(_task), false)
+#define fatal_signal_pending(_task) ((void)(_task), il_is_killed())
 #define cond_resched() il_might_sleep(IL_AT("cond_resched"))
 #define __might_sleep(_file, _line) il_might_sleep(IL_AT("b1_relax"))
-
-/* with the lock as the only one that is held */
-#define cond_resched_lock(_lock)							\
-	do {										\
-		spin_unlock(_lock);							\
-		cond_resched();								\
-		spin_lock(_lock);							\
-	} while (0)
 
 #endif /* IL_SCHED_H */

@@ -12,25 +12,21 @@
 /* memory comes filled with garbage, and is filled with other garbage when it is freed */
 static inline void *il_kmalloc(size_t size, gfp_t flags, const char *what)
 {
-	if (flags & GFP_KERNEL)
-		il_might_sleep(what);
+	il_might_sleep(what);
 	return il_alloc(size, flags & __GFP_ZERO);
 }
 
+/* it does not sleep, but is not done while strangers wait for a lock */
 static inline void il_kfree(bool quiet, const void *ptr, const char *what)
 {
+	il_might_sleep(what);
 	if (ptr)
 		il_free(quiet, ptr, NULL, what);
 }
 
 #define kmalloc(_size, _flags) il_kmalloc((_size), (_flags), IL_AT("kmalloc"))
 #define kfree(_ptr) il_kfree(IL_QUIET, (_ptr), IL_AT("kfree"))
-/* may sleep, unlike kfree() */
-#define kvfree(_ptr)									\
-	do {										\
-		il_might_sleep(IL_AT("kvfree"));					\
-		kfree(_ptr);								\
-	} while (0)
+#define kvfree(_ptr) il_kfree(IL_QUIET, (_ptr), IL_AT("kvfree"))
 
 #define kzalloc(_size, _flags) kmalloc((_size), (_flags) | __GFP_ZERO)
 #define kvmalloc(_size, _flags) kmalloc((_size), (_flags))
@@ -65,7 +61,10 @@ static inline void *il_cache_alloc(struct kmem_cache *cache, gfp_t flags, const 
 #define kmem_cache_alloc(_cache, _flags)						\
 	il_cache_alloc((_cache), (_flags), IL_AT("kmem_cache_alloc"))
 #define kmem_cache_free(_cache, _ptr)							\
-	il_free(IL_QUIET, (_ptr), (_cache)->ctor, IL_AT("kmem_cache_free"))
+	do {										\
+		il_might_sleep(IL_AT("kmem_cache_free"));				\
+		il_free(IL_QUIET, (_ptr), (_cache)->ctor, IL_AT("kmem_cache_free"));	\
+	} while (0)
 
 static inline void kmem_cache_free_bulk(struct kmem_cache *cache, size_t n, void **ptrs)
 {

@@ -7,20 +7,18 @@
 #include <linux/spinlock.h>
 
 typedef struct wait_queue_head {
-	spinlock_t lock;
+	raw_spinlock_t lock;
 	struct il_waiter *waiters;
 } wait_queue_head_t;
 
 static inline void init_waitqueue_head(wait_queue_head_t *wq)
 {
-	spin_lock_init(&wq->lock);
+	raw_spin_lock_init(&wq->lock);
 	wq->waiters = NULL;
 }
 
+/* the caller has made the barrier that is needed before this */
 #define waitqueue_active(_wq) (READ_ONCE((_wq)->waiters) != NULL)
-
-/* as in the kernel, the barrier is part of it */
-#define wq_has_sleeper(_wq) ({ smp_mb(); waitqueue_active(_wq); })
 
 #define wake_up_interruptible_poll(_wq, _events)					\
 	do {										\
@@ -32,30 +30,30 @@ static inline void il_wake_up(wait_queue_head_t *wq, const char *what)
 {
 	struct il_waiter *waiter;
 
-	spin_lock(&wq->lock);
+	raw_spin_lock(&wq->lock);
 	for (waiter = wq->waiters; waiter; waiter = waiter->next)
 		il_wake(waiter, what);
-	spin_unlock(&wq->lock);
+	raw_spin_unlock(&wq->lock);
 }
 
 static inline void il_wait_add(wait_queue_head_t *wq, struct il_waiter *waiter)
 {
 	waiter->woken = false;
-	spin_lock(&wq->lock);
+	raw_spin_lock(&wq->lock);
 	waiter->next = wq->waiters;
 	WRITE_ONCE(wq->waiters, waiter);
-	spin_unlock(&wq->lock);
+	raw_spin_unlock(&wq->lock);
 }
 
 static inline void il_wait_remove(wait_queue_head_t *wq, struct il_waiter *waiter)
 {
 	struct il_waiter **link;
 
-	spin_lock(&wq->lock);
+	raw_spin_lock(&wq->lock);
 	for (link = &wq->waiters; *link != waiter; link = &(*link)->next)
 		;
 	WRITE_ONCE(*link, waiter->next);
-	spin_unlock(&wq->lock);
+	raw_spin_unlock(&wq->lock);
 }
 
 #endif /* IL_WAIT_H */

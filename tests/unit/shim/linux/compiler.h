@@ -4,10 +4,14 @@
 
 #define likely(_x) __builtin_expect(!!(_x), 1)
 #define unlikely(_x) __builtin_expect(!!(_x), 0)
+#define noinline __attribute__((__noinline__))
 
 /* relaxed atomics: marked accesses for the compiler and for the thread sanitizer */
 #define READ_ONCE(_x) __atomic_load_n(&(_x), __ATOMIC_RELAXED)
 #define WRITE_ONCE(_x, _v) __atomic_store_n(&(_x), (_v), __ATOMIC_RELAXED)
+
+/* an access that may race, and does no harm */
+#define data_race(_expression) (_expression)
 
 /* options of the module, which are off, and of the kernel */
 #define IS_ENABLED(_option) SHIM_ENABLED_##_option

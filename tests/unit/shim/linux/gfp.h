@@ -7,8 +7,9 @@
 #define __GFP_ACCOUNT 0x1u
 #define __GFP_NOWARN 0x2u
 #define __GFP_RETRY_MAYFAIL 0x4u
-#define __GFP_ZERO 0x8u
-#define GFP_KERNEL 0x10u
+#define __GFP_NORETRY 0x8u
+#define __GFP_ZERO 0x10u
+#define GFP_KERNEL 0x20u
 #define GFP_KERNEL_ACCOUNT (GFP_KERNEL | __GFP_ACCOUNT)
 
 #endif /* SHIM_GFP_H */

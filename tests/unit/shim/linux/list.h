@@ -39,11 +39,27 @@ static inline void list_add_tail(struct list_head *entry, struct list_head *righ
 	list_add(entry, right->prev);
 }
 
+/* @entry is in no list any more, and no list itself. */
+static inline void list_del(struct list_head *entry)
+{
+	WARN_ON(!entry->next || entry->next->prev != entry || entry->prev->next != entry);
+	shim_list_join(entry->prev, entry->next);
+	entry->next = entry->prev = NULL;
+}
+
 static inline void list_del_init(struct list_head *entry)
 {
-	WARN_ON(entry->next->prev != entry || entry->prev->next != entry);
-	shim_list_join(entry->prev, entry->next);
+	list_del(entry);
 	INIT_LIST_HEAD(entry);
+}
+
+/* @entry takes the place of @old, which is in no list any more, and no list itself. */
+static inline void list_replace(struct list_head *old, struct list_head *entry)
+{
+	WARN_ON(old->next->prev != old || old->prev->next != old || list_empty(old));
+	shim_list_join(entry, old->next);
+	shim_list_join(old->prev, entry);
+	old->next = old->prev = NULL;
 }
 
 static inline void list_move(struct list_head *entry, struct list_head *head)
@@ -86,6 +102,8 @@ static inline void list_splice_tail(struct list_head *list, struct list_head *ri
 	(list_empty(_head) ? NULL : list_first_entry(_head, _type, _member))
 
 #define shim_list_entry(_ptr, _pos, _member) list_entry(_ptr, __typeof__(*(_pos)), _member)
+
+#define list_prev_entry(_pos, _member) shim_list_entry((_pos)->_member.prev, _pos, _member)
 
 #define list_for_each_entry(_pos, _head, _member)					\
 	for ((_pos) = shim_list_entry((_head)->next, _pos, _member);			\

@@ -2,6 +2,7 @@
 #ifndef SHIM_MUTEX_H
 #define SHIM_MUTEX_H
 
+#include <linux/errno.h>
 #include <linux/lockdep.h>
 #include <linux/types.h>
 #include <pthread.h>
@@ -10,12 +11,6 @@ struct mutex {
 	pthread_mutex_t pthread;
 	struct shim_lock shim;
 };
-
-#define DEFINE_MUTEX(_name)								\
-	struct mutex _name = {								\
-		.pthread = PTHREAD_MUTEX_INITIALIZER,					\
-		.shim = { .class = &(struct shim_lock_class){} },			\
-	}
 
 /* the locks that are set up at one place are of one class */
 #define mutex_init(_mutex)								\
@@ -39,9 +34,20 @@ static inline void mutex_destroy(struct mutex *mutex)
 static inline void mutex_lock(struct mutex *mutex)
 {
 	shim_might_sleep("mutex_lock()");
+	shim_at(SHIM_LOCK, mutex);
 	shim_lock_acquire(&mutex->shim);
 	pthread_mutex_lock(&mutex->pthread);
 	shim_lock_acquired(&mutex->shim);
+}
+
+/* Fails whenever the caller is being killed: as if another thread always had the mutex then. */
+static inline int mutex_lock_killable(struct mutex *mutex)
+{
+	shim_might_sleep("mutex_lock_killable()");
+	if (shim_killed)
+		return -EINTR;
+	mutex_lock(mutex);
+	return 0;
 }
 
 static inline void mutex_unlock(struct mutex *mutex)

@@ -19,13 +19,16 @@ struct rb_node {
 			struct rb_node *rb_right;
 		};
 	};
-	const struct rb_root *tree;	/* NULL: in none */
+	const struct rb_root *tree;	/* NULL: empty */
 	unsigned int weight;
 };
 
 struct rb_root {
 	struct rb_node *rb_node;
 };
+
+/* the tree of a node that was erased: that does not make it empty */
+#define SHIM_RB_ERASED ((const struct rb_root *)1)
 
 #define RB_ROOT ((struct rb_root){ NULL })
 #define RB_CLEAR_NODE(_node) ((void)((_node)->tree = NULL))
@@ -116,9 +119,12 @@ static inline void rb_link_node(struct rb_node *node, struct rb_node *parent,
 	unsigned long long random;
 
 	/* memory that was just allocated, or a node that was erased */
-	WARN_ON(node->tree || *place);
+	WARN_ON((node->tree && node->tree != SHIM_RB_ERASED) || *place);
 	random = __atomic_add_fetch(&seed, 0x9e3779b97f4a7c15ULL, __ATOMIC_RELAXED);
-	*node = (struct rb_node){ .parent = parent, .weight = (random ^ random >> 29) >> 16 };
+	/* mixed well: what only rises or falls makes a list of the tree */
+	random = (random ^ random >> 30) * 0xbf58476d1ce4e5b9ULL;
+	random = (random ^ random >> 27) * 0x94d049bb133111ebULL;
+	*node = (struct rb_node){ .parent = parent, .weight = random >> 32 };
 	*place = node;
 }
 
@@ -155,7 +161,20 @@ static inline void rb_erase(struct rb_node *node, struct rb_root *tree)
 			      tree);
 	}
 	*shim_rb_place(node, tree) = NULL;
-	node->tree = NULL;
+	node->tree = SHIM_RB_ERASED;
+}
+
+static inline void rb_replace_node(struct rb_node *old, struct rb_node *node, struct rb_root *tree)
+{
+	int side;
+
+	WARN_ON(old->tree != tree || (node->tree && node->tree != SHIM_RB_ERASED));
+	*node = *old;
+	*shim_rb_place(old, tree) = node;
+	for (side = 0; side < 2; side++)
+		if (node->children[side])
+			node->children[side]->parent = node;
+	old->tree = SHIM_RB_ERASED;
 }
 
 #endif /* SHIM_RBTREE_H */

@@ -3,7 +3,6 @@
 #define SHIM_REFCOUNT_H
 
 #include <linux/bug.h>
-#include <linux/mutex.h>
 #include <linux/types.h>
 
 typedef struct {
@@ -28,31 +27,38 @@ static inline void refcount_inc(refcount_t *r)
 	WARN_ON(old <= 0 || old > 0x40000000);
 }
 
-static inline bool refcount_dec_and_test(refcount_t *r)
+static inline void refcount_add(int n, refcount_t *r)
 {
-	int old = __atomic_fetch_sub(&r->refs, 1, __ATOMIC_ACQ_REL);
+	int old = __atomic_fetch_add(&r->refs, n, __ATOMIC_RELAXED);
 
 	WARN_ON(old <= 0 || old > 0x40000000);
-	return old == 1;
 }
 
-/* The last reference is only dropped with the lock held, and then the lock stays held. */
-static inline bool refcount_dec_and_mutex_lock(refcount_t *r, struct mutex *lock)
+static inline bool refcount_sub_and_test(int n, refcount_t *r)
+{
+	int old = __atomic_fetch_sub(&r->refs, n, __ATOMIC_ACQ_REL);
+
+	WARN_ON(old < n || old > 0x40000000);
+	return old == n;
+}
+
+static inline bool refcount_dec_and_test(refcount_t *r)
+{
+	return refcount_sub_and_test(1, r);
+}
+
+/* False if it is the last reference: that is not dropped. */
+static inline bool refcount_dec_not_one(refcount_t *r)
 {
 	int old = refcount_read(r);
 
-	shim_might_sleep("refcount_dec_and_mutex_lock()");
-	while (old != 1) {
+	do {
 		WARN_ON(old <= 0 || old > 0x40000000);
-		if (__atomic_compare_exchange_n(&r->refs, &old, old - 1, false, __ATOMIC_RELEASE,
-						__ATOMIC_RELAXED))
+		if (old == 1)
 			return false;
-	}
-	mutex_lock(lock);
-	if (refcount_dec_and_test(r))
-		return true;
-	mutex_unlock(lock);
-	return false;
+	} while (!__atomic_compare_exchange_n(&r->refs, &old, old - 1, false, __ATOMIC_RELEASE,
+					      __ATOMIC_RELAXED));
+	return true;
 }
 
 #endif /* SHIM_REFCOUNT_H */

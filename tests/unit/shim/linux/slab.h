@@ -10,7 +10,6 @@
 /* memory comes filled with garbage, and is filled with other garbage when it is freed */
 void *kmalloc(size_t size, gfp_t flags);
 void kfree(const void *ptr);
-/* may sleep, unlike kfree() */
 void kvfree(const void *ptr);
 
 static inline void *kzalloc(size_t size, gfp_t flags)

@@ -3,7 +3,7 @@
 #ifndef SHIM_WAIT_H
 #define SHIM_WAIT_H
 
-#include <linux/atomic.h>
+#include <linux/types.h>
 
 typedef struct wait_queue_head {
 	int n_sleepers;
@@ -16,9 +16,9 @@ static inline void init_waitqueue_head(wait_queue_head_t *wq)
 	wq->n_wakes = 0;
 }
 
-static inline bool wq_has_sleeper(wait_queue_head_t *wq)
+/* the caller has made the barrier that is needed before this */
+static inline bool waitqueue_active(wait_queue_head_t *wq)
 {
-	smp_mb();
 	return __atomic_load_n(&wq->n_sleepers, __ATOMIC_RELAXED);
 }
 
