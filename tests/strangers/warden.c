@@ -292,7 +292,8 @@ static bool is_of_kernel(const char *where)
 	for (i = 0; first && i < B1T_N(names); i++)
 		if (!strncmp(first + 4, names[i], strlen(names[i])))
 			return true;
-	return false;
+	/* not in the module at all, such as on the way to a file in /proc */
+	return first && first[4] && !strstr(first, "[bus1]");
 }
 
 /* The world */
