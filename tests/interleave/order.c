@@ -7,7 +7,8 @@
  * equivalent. For each new event that is in a race with an earlier one of another thread
  * (dependent, and nothing in between orders them), another execution is planned in which it comes
  * first. An unlock does not race with the lock that follows, as that could not have come first: the
- * two locks race. It does race with an attempt, of a thread that is being killed, to take the lock.
+ * two locks race: also if one of them is never taken, because the execution is found to be equivalent to
+ * another one before. It does race with an attempt, of a thread that is being killed, to take the lock.
  */
 
 #include <string.h>
@@ -240,6 +241,45 @@ static void find_races(unsigned int event, const struct preds *preds, const uint
 	}
 }
 
+/* What had to come before the next event of a proc in any case. */
+static void clock_before(unsigned int q, const struct pending *act, uint16_t *before)
+{
+	memcpy(before, procs[q].clock, sizeof(clock_vector));
+	if (q >= IL_MAX_THREADS)
+		join(before, procs[q % IL_MAX_THREADS].buffer[0].clock);
+	else if (act->flags & IL_F_FENCE)
+		join(before, procs[q + IL_MAX_THREADS].clock);
+}
+
+/*
+ * An execution is cut, as each proc that could go on sleeps. Those that wait for a lock are in a race
+ * nevertheless: each could have taken it before the one who has it. In other executions that is found
+ * when the lock is taken at last.
+ */
+void find_races_of_blocked(void)
+{
+	struct event *ev = &trace[il.n_trace];
+	static struct preds preds;
+	const struct pending *act;
+	clock_vector before;
+	struct loc *loc;
+	unsigned int q;
+
+	for (q = 0; q < il.n_threads; q++) {
+		act = &procs[q].pending;
+		if (!procs[q].live || act->kind != IL_LOCK ||
+		    !((const volatile struct il_lock *)act->addr)->busy)
+			continue;
+		loc = loc_of(act->addr);
+		ev->proc = q;
+		ev->index = procs[q].n_events + 1;
+		clock_before(q, act, before);
+		preds.n = 0;
+		add_pred(&preds, q, loc->lock);
+		find_races(il.n_trace, &preds, before);
+	}
+}
+
 /*
  * What an event of a lock depends on. The accesses of its location are attempts in vain, since it was
  * locked: each could have come after the unlock.
@@ -289,13 +329,7 @@ void enter_event(unsigned int q)
 	proc->position[ev->index] = il.n_trace;
 	mode = mode_of(&ev->act);
 
-	/* what had to come first in any case */
-	memcpy(before, proc->clock, sizeof(before));
-	if (q >= IL_MAX_THREADS)
-		join(before, thread->buffer[0].clock);
-	else if (ev->act.flags & IL_F_FENCE)
-		join(before, procs[q + IL_MAX_THREADS].clock);
-
+	clock_before(q, &ev->act, before);
 	chunk = chunk_of(ev->act.addr);
 	if (chunk && chunk->freed) {
 		il.n_trace++;

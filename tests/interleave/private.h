@@ -137,6 +137,7 @@ void dispatch(void);
 void join(uint16_t *to, const uint16_t *from);
 bool depend(const struct pending *a, const struct pending *b);
 void enter_event(unsigned int q);
+void find_races_of_blocked(void);
 
 /* search.c */
 int choose(uint32_t set);

@@ -148,8 +148,10 @@ static int choose_searching(uint32_t set)
 			il_fail("the scenario is not deterministic");
 	} else {
 		node_new(node, set);
-		if (il.cut)
+		if (il.cut) {
+			find_races_of_blocked();
 			return nth_of(set, 0);
+		}
 	}
 	if (il.options->search == IL_REDUCED)
 		sleep_after(node, &next_sleep);
