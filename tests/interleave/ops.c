@@ -440,6 +440,8 @@ static void check_released(const struct op *op, struct peer *peer, const u64 *id
 	if (queue->lock.il.busy || il_is_killed())
 		return;
 	IL_ASSERT(!is_about(op, queue->next));
+	for (entry = queue->stack; entry && entry != B1_QUEUE_SEALED; entry = entry->next)
+		IL_ASSERT(!is_about(op, entry));
 	list_for_each_entry(entry, &queue->ready, link)
 		IL_ASSERT(!is_about(op, entry));
 	list_for_each_entry(entry, &queue->busy, bundle_link) {

@@ -72,6 +72,7 @@ extern const struct il_scenario sc_multicast, sc_multicast_order, sc_two_multica
 extern const struct il_scenario sc_reaction, sc_long_reaction, sc_two_readers;
 
 extern const struct il_scenario sc_in_flight, sc_in_flight_buffers, sc_in_flight_multicasts;
+extern const struct il_scenario sc_in_flight_between;
 extern const struct il_scenario sc_poll_recv_agree, sc_born_dead, sc_told, sc_in_flight_release;
 extern const struct il_scenario sc_transfer_recv, sc_batch, sc_efault, sc_discard, sc_discard_recv;
 extern const struct il_scenario sc_discard_buffers, sc_discard_two, sc_discard_close;

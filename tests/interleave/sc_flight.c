@@ -81,6 +81,36 @@ const struct il_scenario sc_poll_recv_agree = {
 	.finish = ops_finish,
 };
 
+/* What comes before a notification that must wait, and what comes behind. */
+
+static u64 a_a;
+
+static void in_flight_between_setup(void)
+{
+	u64 inbox;
+
+	in_flight_multicast_setup();
+	a_a = channel(a, a, &inbox);
+	SEND(a, a_a);
+}
+
+static void recv_send_recv(void)
+{
+	op_recv(a, NULL);
+	SEND(a, a_a);
+	op_recv(a, NULL);
+}
+
+const struct il_scenario sc_in_flight_between = {
+	.name = "in-flight-between",
+	.text = "the same, and the receiver gets something from itself before and behind",
+	.n_threads = 3,
+	.setup = in_flight_between_setup,
+	.threads = { in_flight_multicast, release_node, recv_send_recv },
+	.names = { "s", "o", "a" },
+	.finish = ops_finish,
+};
+
 /* A handle that is dead or dies when it is sent, and the next message of the sender behind. */
 
 static void send_handle_then_send(void)

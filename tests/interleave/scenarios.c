@@ -27,7 +27,7 @@ const struct il_scenario *const scenarios[] = {
 	&sc_crossed, &sc_discard_two, &sc_trace_get, &sc_refuse_close, &sc_kill_node,
 	&sc_push_half, &sc_born_dead, &sc_transfer_told, &sc_refuse_multicast, &sc_refuse,
 	&sc_refuse_two, &sc_bundle_single, &sc_in_flight_release, &sc_long_reaction,
-	&sc_in_flight_multicasts, &sc_poll_recv_agree, &sc_refuse_poll, &sc_bundles_single,
+	&sc_in_flight_multicasts, &sc_in_flight_between, &sc_poll_recv_agree, &sc_refuse_poll, &sc_bundles_single,
 	&sc_two_bundles_release, &sc_two_bundles, &sc_told, &sc_batch, &sc_stat_batch,
 	NULL,
 };
