@@ -131,7 +131,7 @@ static noinline bool b1_cdev_copy_from_pieces(void *to, struct iov_iter *iter, s
 	return true;
 }
 
-static noinline bool b1_cdev_copy_to_pieces(struct iov_iter *iter, void *from, size_t n)
+static noinline bool b1_cdev_copy_to_pieces(struct iov_iter *iter, const void *from, size_t n)
 {
 	size_t done, chunk;
 
@@ -155,7 +155,7 @@ static __always_inline bool b1_cdev_copy_from_buffer(void *to, size_t size,
 	return b1_user_read(to, buffer->piece, n);
 }
 
-static __always_inline bool b1_cdev_copy_to_buffer(struct b1_cdev_buffer *buffer, void *from,
+static __always_inline bool b1_cdev_copy_to_buffer(struct b1_cdev_buffer *buffer, const void *from,
 						   size_t size, size_t n)
 {
 	if (WARN_ON_ONCE(n > size))

@@ -39,7 +39,7 @@
 #include "node.h"
 
 #ifndef CONFIG_64BIT
-#error "bus1 supports 64-bit kernels only: b1_peer.last_id and others are 64 bit"
+#error "bus1 supports 64-bit kernels only: b1_table.last_id and others are 64 bit"
 #endif
 
 /* A maximum above this is refused: it limits nothing, and leaves no room for arithmetic. */

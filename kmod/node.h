@@ -28,7 +28,7 @@
  *	b1_queue.lock of the holder: live and held of a handle that has come in a message. Nobody else
  *		has it in hand: the sender is done with it when the message is pushed, and the node has no
  *		need to know whether it is in flight.
- *	b1_peer.lock of the peer: taken, sender.
+ *	b1_peer.lock of the peer: taken, sender. (taken is also read for diagnosis, see "Ordering".)
  *
  * Context: may sleep, unless the name ends in _locked.
  *
@@ -38,7 +38,8 @@
  * also read without any lock, for diagnosis, and in no order.
  *
  * Between the commit of a release and b1_node_release_end() notifications are still added to its
- * transaction. That is no gap in it: those are about handles that are not live yet.
+ * transaction. That is no gap in it: those are about handles that nobody has had before, which a transfer
+ * makes live at that moment, or which are still in flight.
  *
  * A notification that is due while its handle is in flight must wait for the message with that
  * handle: the receiver takes it off its queue, remembers it in held, and puts it behind the message when

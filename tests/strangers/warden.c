@@ -255,10 +255,12 @@ static void read_proc(pid_t pid, const char *name, char *text, size_t size)
  */
 void st_describe_sleep(pid_t pid, char *text, size_t size)
 {
-	char stack[1024], out[256] = "", *word, *save;
+	char stack[4096], out[256] = "", *word, *save;
 	size_t n = 0;
+	bool ours;
 
 	read_proc(pid, "stack", stack, sizeof(stack));
+	ours = strstr(stack, "[bus1]");
 	for (word = strtok_r(stack, " ", &save); word && n < 4; word = strtok_r(NULL, " ", &save)) {
 		/* "[<0>] function+0x12/0x34 [module]" */
 		if (!strncmp(word, "[<", 2) || strstr(word, "rt_mutex") || strstr(word, "_mutex_lock"))
@@ -270,7 +272,9 @@ void st_describe_sleep(pid_t pid, char *text, size_t size)
 		}
 		strncat(out, word, sizeof(out) - strlen(out) - 1);
 	}
-	snprintf(text, size, "state %c in%s", process_state(pid), out);
+	/* the module further out counts, too: see is_of_kernel() */
+	snprintf(text, size, "state %c in%s%s", process_state(pid), out,
+		 ours && !strstr(out, "[bus1]") ? " ... [bus1]" : "");
 }
 
 /*
